@@ -7,10 +7,11 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from .engine import Deblurrer
 from .errors import UserError
 from .reference.networks import build, networks
 
-__all__ = ["UserError", "__version__", "build", "networks"]
+__all__ = ["Deblurrer", "UserError", "__version__", "build", "networks"]
 
 try:
     __version__ = version("vdeblur-fast")

@@ -1,0 +1,5 @@
+"""A stream of frames in, a stream of frames out."""
+
+from .deblurrer import Deblurrer
+
+__all__ = ["Deblurrer"]

@@ -1,0 +1,151 @@
+"""The door to the engine: frames in, sharp frames out."""
+
+import copy
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch.nn.functional import pad
+
+from .. import weights as shipped
+from ..errors import UnknownNetwork
+from ..reference.networks import VideoNetwork, build, networks
+from .device import choose_device, choose_precision
+from .frame_format import Frame, FrameFormat
+from .scene import Scene
+from .scene_cut import SceneCutDetector
+from .windowed_scene import WindowedScene
+
+DEFAULT_NETWORK = "mmp-rnn-tiny"
+
+
+class Deblurrer:
+    """Sharpens a video frame by frame, in bounded memory.
+
+    Every frame that goes in comes out, in order, in the type, dtype, layout, size and device it came in: numpy array or
+    torch tensor, (H, W, 3) or (3, H, W), RGB, uint8, uint16 (full scale 65535) or floating point in 0..1. Floating-point
+    images come back unclamped. Any size works; a frame that is 3 by 3 pixels is taken as (H, W, 3) where it is an array.
+
+    network: a name of `vdeblur_fast.networks()`, or a `VideoNetwork` of yours, which is copied and never changed.
+    weights: a .safetensors file; None takes the weights that ship for a name, and a module's own.
+    device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device), "fp32", "bf16", "fp16".
+    strength: 1 is the network's image, 0 the source, between them a blend.
+    scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
+    mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share `overlap`
+    and know nothing of each other, as the papers evaluate: slower, later, for comparison.
+
+    `latency` frames must follow a frame before it comes out (2 for MMP-RNN and ESTRNN; a window in the windowed mode).
+
+    Raises UnknownNetwork, WeightsError, DeviceError (all UserError), and ValueError or TypeError for an argument or a
+    frame that is not as described.
+
+    Equivalent to, for one scene of frames of a friendly size:
+        network(clip[None])[0]
+    """
+
+    def __init__(
+        self,
+        network: str | VideoNetwork = DEFAULT_NETWORK,
+        weights: str | Path | None = None,
+        *,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        strength: float = 1.0,
+        scene_cuts: bool = True,
+        mode: Literal["stream", "windows"] = "stream",
+        window: int = 20,
+        overlap: int = 4,
+    ):
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be between 0 (the source) and 1 (the network's image), got {strength}")
+        if mode not in ("stream", "windows"):
+            raise ValueError(f'mode must be "stream" or "windows", got {mode!r}')
+        self.device = choose_device(device)
+        self.precision = choose_precision(self.device, precision)
+        self.strength = strength
+        self.network = _prepare(network, weights, self.device, self.precision)
+        self.latency = self.network.future if mode == "stream" else window
+        if mode == "stream":
+            self._new_scene = lambda: Scene(self.network)
+        else:
+            self._new_scene = lambda: WindowedScene(self.network, window, overlap)
+        self._new_scene()  # complains of a wrong window now, not at the first frame
+        self._detect_cuts = scene_cuts
+        self._restart()
+
+    def push(self, frame: Frame) -> list[Frame]:
+        """Takes the next frame and returns those that are finished, oldest first; often none or one."""
+        format_ = FrameFormat.of(frame)
+        with torch.inference_mode():
+            source = format_.to_tensor(frame, self.device)
+            finished = []
+            if self._begins_scene(source):
+                finished = self._finish_scene()
+            self._pending.append((format_, source))
+            finished += [self._finish(image) for image in self._scene.push(self._padded(source))]
+        return finished
+
+    def flush(self) -> list[Frame]:
+        """Returns the frames still due, and makes ready for another video."""
+        with torch.inference_mode():
+            finished = self._finish_scene()
+        self._restart()
+        return finished
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The sharp version of every frame, as soon as it is finished."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.flush()
+
+    def _restart(self) -> None:
+        self._scene = self._new_scene()
+        self._cuts = SceneCutDetector()
+        self._pending: deque[tuple[FrameFormat, torch.Tensor]] = deque()
+
+    def _begins_scene(self, source: torch.Tensor) -> bool:
+        cut = self._cuts.is_cut(source) if self._detect_cuts else False
+        resized = bool(self._pending) and self._pending[-1][1].shape != source.shape
+        return cut or resized
+
+    def _finish_scene(self) -> list[Frame]:
+        finished = [self._finish(image) for image in self._scene.flush()]
+        self._scene = self._new_scene()
+        return finished
+
+    def _finish(self, image: torch.Tensor) -> Frame:
+        format_, source = self._pending.popleft()
+        height, width = source.shape[-2:]
+        sharp = image[..., :height, :width].float()
+        return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength < 1 else sharp)
+
+    def _padded(self, source: torch.Tensor) -> torch.Tensor:
+        """Repeats the last row and column up to a size that the network can take."""
+        height, width = (self._friendly(side) for side in source.shape[-2:])
+        x = pad(source, [0, width - source.shape[-1], 0, height - source.shape[-2]], mode="replicate")
+        return x.to(self.precision, memory_format=torch.channels_last)
+
+    def _friendly(self, side: int) -> int:
+        multiple = self.network.multiple
+        return -(-max(side, self.network.minimum) // multiple) * multiple
+
+
+def _prepare(
+    network: str | VideoNetwork, weights: str | Path | None, device: torch.device, precision: torch.dtype
+) -> VideoNetwork:
+    if isinstance(network, str):
+        if network not in networks():
+            raise UnknownNetwork(f"unknown network {network!r}; choose one of {', '.join(networks())}")
+        module = build(network)
+        if not isinstance(module, VideoNetwork):
+            raise UnknownNetwork(f"{network!r} does not turn frames into frames, so it cannot sharpen a video by itself")
+        shipped.load(module, network, weights)
+    elif isinstance(network, VideoNetwork):
+        module = copy.deepcopy(network)
+        if weights is not None:
+            shipped.load_file(module, weights)
+    else:
+        raise TypeError(f"network must be a name or a VideoNetwork, got {type(network).__name__}")
+    return module.eval().requires_grad_(False).to(device, precision, memory_format=torch.channels_last)

@@ -1,0 +1,78 @@
+"""From the frames people have to the tensors networks want, and back to the same kind."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+Frame = np.ndarray | torch.Tensor
+
+FULL_SCALE = {torch.uint8: 255.0, torch.uint16: 65535.0}
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+
+
+@dataclass(frozen=True)
+class FrameFormat:
+    """How a frame came: what is needed to give its sharp version back in the same way."""
+
+    array: bool  # numpy, else torch
+    dtype: torch.dtype
+    device: torch.device
+    layout: Literal["HWC", "CHW"]
+
+    @classmethod
+    def of(cls, frame: Frame) -> "FrameFormat":
+        """Raises TypeError or ValueError, with one sentence, for what is not an RGB frame."""
+        if not isinstance(frame, (np.ndarray, torch.Tensor)):
+            raise TypeError(f"a frame must be a numpy array or a torch tensor, got {type(frame).__name__}")
+        array = isinstance(frame, np.ndarray)
+        shape = tuple(frame.shape)
+        if len(shape) != 3 or 3 not in (shape[0], shape[2]) or not all(shape):
+            raise ValueError(
+                f"a frame must be RGB, (H, W, 3) or (3, H, W), got shape {shape}; "
+                "convert grey frames to three channels and drop the alpha channel"
+            )
+        ambiguous = shape[0] == shape[2] == 3
+        layout = ("HWC" if array else "CHW") if ambiguous else ("HWC" if shape[2] == 3 else "CHW")
+        try:
+            dtype = torch.from_numpy(frame[:0]).dtype if array else frame.dtype
+        except TypeError:
+            dtype = None
+        if dtype not in FULL_SCALE and dtype not in FLOATS:
+            raise TypeError(f"a frame must be uint8, uint16 or floating point in 0..1, got {frame.dtype}")
+        return cls(array, dtype, torch.device("cpu") if array else frame.device, layout)
+
+    def to_tensor(self, frame: Frame, device: torch.device) -> torch.Tensor:
+        """-> (1, 3, H, W) float32 in 0..1 on `device`.
+
+        Raises ValueError where a floating-point frame is not finite or plainly not in 0..1.
+        """
+        x = torch.from_numpy(np.ascontiguousarray(frame)) if self.array else frame.detach()
+        if self.layout == "HWC":
+            x = x.permute(2, 0, 1)
+        scale = FULL_SCALE.get(self.dtype)
+        # a copy in any case: the caller may fill the same array with the next frame
+        x = x.to(device, torch.float32, copy=True)[None]
+        if scale is not None:
+            return x.div_(scale)
+        low, high = x.aminmax()
+        if not (-1 <= low and high <= 2):
+            raise ValueError(
+                f"a floating-point frame must be in 0..1, got values from {low:.4g} to {high:.4g}; "
+                "divide by the white level, or pass uint8 or uint16"
+            )
+        return x
+
+    def to_frame(self, image: torch.Tensor) -> Frame:
+        """image (1, 3, H, W) float32 -> a frame of this format; integer formats are clamped and rounded."""
+        scale = FULL_SCALE.get(self.dtype)
+        x = image[0]
+        if scale is not None:
+            # by way of int32: torch has few kernels for uint16
+            x = x.clamp(0, 1).mul(scale).round_().to(torch.int32)
+        x = x.to(self.device).to(self.dtype)
+        if self.layout == "HWC":
+            x = x.permute(1, 2, 0)
+        x = x.contiguous()
+        return x.numpy() if self.array else x

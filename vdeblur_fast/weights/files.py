@@ -1,0 +1,63 @@
+"""Weights from a safetensors file into a network, with a clear word for every way it can go wrong."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..errors import WeightsError
+
+
+def load_file(network: nn.Module, path: str | Path, name: str | None = None) -> None:
+    """Fills `network` with the tensors of a .safetensors file of any floating dtype.
+
+    name: what the network is called, for the messages and to be compared with the file's own metadata.
+
+    Raises WeightsError, and leaves the network as it was, for a file that is missing, is no safetensors file, is cut
+    short, holds values that are not finite, or does not fit.
+    """
+    name = name or type(network).__name__
+    tensors, belongs_to = _read(Path(path))
+    _check(network, name, tensors, belongs_to, Path(path))
+    own = network.state_dict()
+    network.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()})
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(f"weights file {path} does not exist; give the path of a .safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, (file.metadata() or {}).get("network")  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"weights file {path} cannot be read ({reason}); it must be a whole .safetensors file, "
+            "and pickles (.pth, .pt, .ckpt) are not read, for they can run code"
+        ) from error
+
+
+def _check(
+    network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path
+) -> None:
+    own = network.state_dict()
+    missing = [key for key in own if key not in tensors]
+    surplus = [key for key in tensors if key not in own]
+    shapes = [key for key, value in tensors.items() if key in own and value.shape != own[key].shape]
+    if missing or surplus or shapes:
+        whose = f" (it says it is for {belongs_to})" if belongs_to and belongs_to != name else ""
+        raise WeightsError(
+            f"weights file {path} does not fit {name}{whose}: {_some('missing', missing)}, "
+            f"{_some('not of this network', surplus)}, {_some('of another shape', shapes)}; "
+            "choose the network that it was made for"
+        )
+    spoilt = [key for key, value in tensors.items() if not value.isfinite().all()]
+    if spoilt:
+        raise WeightsError(f"weights file {path} is damaged: {_some('not finite', spoilt)}; get it again")
+
+
+def _some(what: str, keys: list[str]) -> str:
+    shown = ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")
+    return f"{len(keys)} tensors {what}" + (f" ({shown})" if keys else "")
