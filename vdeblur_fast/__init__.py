@@ -5,15 +5,32 @@
     vdeblur_fast.build("mmp-rnn-a9b10c18")              # a network, in plain PyTorch
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from .engine import Deblurrer
 from .errors import UserError
-from .reference.networks import build, networks
+
+if TYPE_CHECKING:
+    from .engine import Deblurrer
+    from .reference.networks import build, networks
 
 __all__ = ["Deblurrer", "UserError", "__version__", "build", "networks"]
+
+# Fetched when first asked for: what needs no torch (vdeblur --help, the errors) should not wait for it.
+_HOME = {"Deblurrer": ".engine", "build": ".reference.networks", "networks": ".reference.networks"}
 
 try:
     __version__ = version("vdeblur-fast")
 except PackageNotFoundError:  # the source tree on sys.path, not installed
     __version__ = "unknown"
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

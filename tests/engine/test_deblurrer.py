@@ -1,0 +1,251 @@
+"""A stream of frames: every one comes back, in order, and as if the clip had been processed whole."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import pad
+
+from vdeblur_fast import Deblurrer, build
+from vdeblur_fast.engine.frame_format import FrameFormat
+from vdeblur_fast.errors import DeviceError, UnknownNetwork, WeightsError
+from vdeblur_fast.reference.networks import VideoNetwork
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return build("mmp-rnn-tiny").eval()
+
+
+def clip_of(frames, height, width, seed=0):
+    return torch.rand(frames, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "estrnn-c70b7"])
+@pytest.mark.parametrize(("height", "width"), [(33, 50), (1, 40), (64, 1), (36, 32)])
+def test_a_streamed_clip_equals_the_clip_at_once(name, height, width):
+    torch.manual_seed(0)
+    network = build(name).eval()
+    clip = clip_of(7, height, width)
+    streamed = torch.stack(list(Deblurrer(network, scene_cuts=False).stream(clip)))
+    padded_height, padded_width = (-(-max(side, network.minimum) // 4) * 4 for side in (height, width))
+    padded = pad(clip, [0, padded_width - width, 0, padded_height - height], mode="replicate")
+    with torch.no_grad():
+        whole = network(padded[None])[0, :, :, :height, :width]
+    torch.testing.assert_close(streamed, whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("mode", ["stream", "windows"])
+def test_every_frame_comes_back_in_order(network, frames, mode):
+    class Numbered(VideoNetwork):
+        """Gives back the frame: so the order shows."""
+
+        past, future = 2, 2
+
+        def encode(self, frame, state=None):
+            return frame, state
+
+        def decode(self, window, state=None):
+            return window[2], state
+
+    engine = Deblurrer(Numbered(), mode=mode, window=6, overlap=4)
+    clip = [np.full((5, 7, 3), 20 * i, np.uint8) for i in range(frames)]
+    for _ in range(2):  # and again with the same engine
+        finished = list(engine.stream(clip))
+        assert len(finished) == frames
+        assert all(np.array_equal(a, b) for a, b in zip(finished, clip, strict=True))
+
+
+def test_frames_come_out_after_the_latency_that_is_stated(network):
+    engine = Deblurrer(network)
+    counts = [len(engine.push(frame)) for frame in clip_of(6, 32, 32)]
+    assert engine.latency == 2
+    assert counts == [0, 0, 1, 1, 1, 1]
+    assert len(engine.flush()) == 2
+    assert engine.flush() == []
+
+
+def test_each_frame_is_encoded_once_and_little_is_kept(network):
+    encoded = []
+
+    class Counting(VideoNetwork):
+        past, future = 2, 2
+
+        def encode(self, frame, state=None):
+            encoded.append(1)
+            return frame, state
+
+        def decode(self, window, state=None):
+            assert len(window) == 5
+            return window[2], state
+
+    engine = Deblurrer(Counting(), scene_cuts=False)
+    for frame in clip_of(40, 8, 8):
+        engine.push(frame)
+        assert len(engine._scene._entries) <= 5
+        assert len(engine._pending) <= 3
+    assert len(encoded) == 40
+
+
+def scenes_apart(network, first, second):
+    engine = Deblurrer(network, scene_cuts=False)
+    return [*engine.stream(first), *engine.stream(second)]
+
+
+def test_a_scene_cut_resets_the_state(network):
+    dark, bright = 0.1 + 0.1 * clip_of(5, 32, 48), 0.8 + 0.1 * clip_of(5, 32, 48, seed=1)
+    together = list(Deblurrer(network).stream([*dark, *bright]))
+    assert len(together) == 10
+    for a, b in zip(together, scenes_apart(network, dark, bright), strict=True):
+        torch.testing.assert_close(a, b)
+    carried = list(Deblurrer(network, scene_cuts=False).stream([*dark, *bright]))
+    assert not torch.allclose(carried[4], together[4])
+
+
+def test_a_change_of_size_begins_a_scene(network):
+    small, large = clip_of(3, 32, 32), clip_of(4, 40, 52)
+    together = list(Deblurrer(network, scene_cuts=False).stream([*small, *large]))
+    assert [tuple(frame.shape[1:]) for frame in together] == [(32, 32)] * 3 + [(40, 52)] * 4
+    for a, b in zip(together, scenes_apart(network, small, large), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_windows_compute_what_the_papers_evaluate(network):
+    clip = clip_of(10, 32, 32)
+    windowed = list(Deblurrer(network, mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip))
+    with torch.no_grad():
+        first, second = network(clip[None, 0:6])[0], network(clip[None, 2:8])[0]
+        last = network(clip[None, 4:10])[0]
+    expected = [*first[:4], *second[2:4], *last[2:]]
+    for a, b in zip(windowed, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_the_last_window_is_moved_back(network):
+    clip = clip_of(9, 32, 32)  # windows at 0 and 2 leave one frame: the last one starts at 3
+    windowed = list(Deblurrer(network, mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip))
+    with torch.no_grad():
+        last = network(clip[None, 3:9])[0]
+    torch.testing.assert_close(windowed[8], last[5], rtol=1e-5, atol=1e-5)
+
+
+def test_strength_blends_with_the_source(network):
+    clip = [np.asarray(frame.permute(1, 2, 0) * 255).astype(np.uint8) for frame in clip_of(3, 33, 35)]
+    nothing = list(Deblurrer(network, strength=0).stream(clip))
+    assert all(np.array_equal(a, b) for a, b in zip(nothing, clip, strict=True))
+    floats = clip_of(3, 33, 35)
+    full, half = (list(Deblurrer(network, strength=s).stream(floats)) for s in (1, 0.5))
+    torch.testing.assert_close(half[1], (full[1] + floats[1]) / 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
+def test_arrays_come_back_as_they_went_in(network, dtype):
+    full = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
+    frame = (np.random.default_rng(0).random((33, 18, 3)) * full).astype(dtype)
+    (sharp,) = Deblurrer(network, strength=0).stream([frame])
+    assert isinstance(sharp, np.ndarray)
+    assert sharp.dtype == dtype
+    assert sharp.flags.c_contiguous
+    np.testing.assert_allclose(sharp, frame, rtol=1e-3 if dtype == np.float16 else 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("layout", ["HWC", "CHW"])
+def test_tensors_come_back_as_they_went_in(network, dtype, layout):
+    full = {torch.uint8: 255, torch.uint16: 65535}.get(dtype, 1)
+    shape = (33, 18, 3) if layout == "HWC" else (3, 33, 18)
+    frame = (torch.rand(shape) * full).to(torch.int32 if full > 1 else dtype).to(dtype)
+    (sharp,) = Deblurrer(network, strength=0).stream([frame])
+    assert sharp.dtype == dtype
+    assert sharp.shape == frame.shape
+    assert torch.equal(sharp, frame)
+
+
+def test_views_and_reused_buffers_are_safe(network):
+    frames = [np.random.default_rng(i).random((40, 36, 3), dtype=np.float32) for i in range(4)]
+    expected = list(Deblurrer(network, strength=0.5).stream(frames))
+    buffer = np.empty((40, 72, 3), np.float32)[:, ::2]
+    engine, finished = Deblurrer(network, strength=0.5), []
+    for frame in frames:
+        buffer[:] = frame
+        finished += engine.push(buffer)
+    finished += engine.flush()
+    for a, b in zip(finished, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_integer_frames_are_rounded_and_clamped():
+    format_ = FrameFormat.of(np.zeros((1, 4, 3), np.uint8))
+    image = torch.tensor([-0.2, 0.5004, 0.998, 1.7]).expand(1, 3, 1, 4)
+    assert format_.to_frame(image)[0, :, 0].tolist() == [0, 128, 254, 255]
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "message"),
+    [
+        ("a.png", TypeError, "numpy array or a torch tensor, got str"),
+        (np.zeros((4, 4), np.uint8), ValueError, r"got shape \(4, 4\); convert grey frames"),
+        (np.zeros((4, 5, 4), np.uint8), ValueError, "drop the alpha channel"),
+        (np.zeros((0, 5, 3), np.uint8), ValueError, r"got shape \(0, 5, 3\)"),
+        (np.zeros((4, 5, 3), np.int32), TypeError, "uint8, uint16 or floating point in 0..1, got int32"),
+        (np.zeros((4, 5, 3), bool), TypeError, "got bool"),
+        (np.full((4, 5, 3), 200, np.float32), ValueError, "got values from 200 to 200; divide"),
+        (np.full((4, 5, 3), np.nan, np.float32), ValueError, "got values from nan to nan"),
+    ],
+)
+def test_wrong_frames_are_named(network, frame, error, message):
+    with pytest.raises(error, match=message):
+        Deblurrer(network).push(frame)
+
+
+def test_wrong_arguments_are_named(network):
+    with pytest.raises(UnknownNetwork, match="unknown network 'mmp-rnn-tinny'; choose one of mmp-rnn-tiny"):
+        Deblurrer("mmp-rnn-tinny")
+    with pytest.raises(UnknownNetwork, match="'mmp-net' does not turn frames into frames"):
+        Deblurrer("mmp-net")
+    with pytest.raises(TypeError, match="a name or a VideoNetwork, got Conv2d"):
+        Deblurrer(torch.nn.Conv2d(3, 3, 1))
+    with pytest.raises(ValueError, match="strength must be between 0"):
+        Deblurrer(network, strength=1.5)
+    with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
+        Deblurrer(network, mode="window")
+    with pytest.raises(ValueError, match="the overlap must be at least 4"):
+        Deblurrer(network, mode="windows", window=20, overlap=2)
+    with pytest.raises(DeviceError, match="unknown device 'tpu7'"):
+        Deblurrer(network, device="tpu7")
+    with pytest.raises(DeviceError, match="unknown precision 'int8'"):
+        Deblurrer(network, precision="int8")
+    with pytest.raises(WeightsError, match="no weights ship for mmp-rnn-a7b8c16-no-mmam; pass a weights file"):
+        Deblurrer("mmp-rnn-a7b8c16-no-mmam")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_named(network):
+    with pytest.raises(DeviceError, match="torch finds no GPU here"):
+        Deblurrer(network, device="cuda")
+
+
+def test_the_network_given_is_never_changed(network):
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    network.train()
+    list(Deblurrer(network, precision="fp32").stream(clip_of(3, 32, 32)))
+    assert network.training
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert network.fuse.weight.requires_grad
+    network.eval()
+
+
+def test_memory_does_not_grow_with_the_video(network):
+    engine = Deblurrer(network)
+    peaks = []
+    for frames in (10, 60):
+        held = 0
+        for i in range(frames):
+            engine.push(np.full((32, 32, 3), i % 7, np.uint8))
+            held = max(held, sum(type(x) is torch.Tensor for x in gc.get_objects()))
+        engine.flush()
+        peaks.append(held)
+    assert peaks[1] <= peaks[0]

@@ -1,0 +1,46 @@
+"""ESTRNN against its description, written out a second time in plain functions."""
+
+import torch
+from torch.nn.functional import conv_transpose2d, gelu, linear
+
+from vdeblur_fast import build
+from vdeblur_fast.reference.networks import ESTRNN
+
+from .test_mmp_rnn import conv, rdb, rdn
+
+
+def attended(p, centre, neighbour):
+    pair = torch.cat([centre, neighbour], 1)
+    hidden = gelu(linear(pair.mean((2, 3)), p["attention.gate.0.weight"], p["attention.gate.0.bias"]))
+    weights = linear(hidden, p["attention.gate.1.weight"], p["attention.gate.1.bias"]).sigmoid()
+    values = conv(p, "attention.pointwise.1", conv(p, "attention.pointwise.0", pair))
+    return conv(p, "attention.condense", weights[..., None, None] * values)
+
+
+@torch.no_grad()
+def test_estrnn_is_what_its_paper_draws():
+    torch.manual_seed(0)
+    network = ESTRNN(4, 2).eval()
+    p = network.state_dict()
+    clip = torch.rand(2, 6, 3, 8, 12)
+    features, hidden = [], torch.zeros(2, 4, 2, 3)
+    for t in range(6):
+        y = conv(p, "extract.2", rdb(p, "extract.1", conv(p, "extract.0", clip[:, t] - 0.5)), 2)
+        own = conv(p, "extract.4", rdb(p, "extract.3", y), 2)
+        f = rdn(p, "align", torch.cat([own, hidden], 1), 2)
+        hidden = conv(p, "hidden.2", rdb(p, "hidden.1", conv(p, "hidden.0", f)))
+        features.append(f)
+    for t in (2, 3):
+        neighbours = [attended(p, features[t], features[i]) for i in (t - 2, t - 1, t + 1, t + 2)]
+        y = conv(p, "attention.fuse", torch.cat([*neighbours, features[t]], 1))
+        for i in (0, 1):
+            y = conv_transpose2d(y, p[f"reconstruct.{i}.weight"], p[f"reconstruct.{i}.bias"], 2, 1, 1)
+        image = conv(p, "reconstruct.2", y) + 0.5
+        torch.testing.assert_close(network(clip)[:, t], image)
+
+
+@torch.no_grad()
+def test_estrnn_gives_back_as_many_frames():
+    network = build("estrnn-c70b7").eval()
+    for frames in (1, 2, 5):
+        assert network(torch.rand(1, frames, 3, 8, 8)).shape == (1, frames, 3, 8, 8)
