@@ -52,6 +52,9 @@ class MMPNet(nn.Module):
         self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
         self.refine = RDB(a, a // 2)
         self.head = nn.Conv2d(a, 1, 1)
+        # Maps start near their usual mean: from 0.5, an L1 regression overshoots into the flat end of the sigmoid and
+        # stays there.
+        nn.init.constant_(self.head.bias, -3.0)
 
     def forward(self, frame: torch.Tensor) -> torch.Tensor:
         if min(frame.shape[-2:]) < self.minimum:

@@ -1,0 +1,5 @@
+"""Training: blur synthesis, losses, recipes and the trainer.
+
+python -m vdeblur_fast.training mmp-net-tiny --data clips/
+python -m vdeblur_fast.training mmp-rnn-tiny --data clips/ --magnitude runs/mmp-net-tiny/best.safetensors
+"""
