@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 # What each floor may import of ours; `errors` is open to all above the reference.
 ALLOWED = {
     "reference": {"reference"},
-    "training": {"training", "reference", "errors"},
+    "training": {"training", "reference", "weights", "errors"},
     "vdeblur_fast/weights": {"weights", "reference", "errors"},
     "vdeblur_fast/engine": {"engine", "weights", "reference", "errors"},
     "vdeblur_fast/video": {"video", "errors"},

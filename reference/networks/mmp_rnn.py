@@ -139,11 +139,26 @@ class MMPRNN(VideoNetwork):
         return self
 
     def start_from_identity(self) -> None:
-        """Sets the last layers so that the network gives back what it is given: the best place to start training from."""
+        """Sets the weights so that the network gives back what it is given: the best place to start training from.
+
+        Everything behind that keeps the size of its signal from layer to layer, so that the first gradients say something:
+        with PyTorch's default a chain of so many layers without activations fades to the size of its biases.
+        """
+        for name, module in self.named_modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("magnitude_net"):
+                _keep_size(module, gain=1.5 if ".dense." in name else 1.0)
+        for name, module in self.named_modules():
+            if isinstance(module, RDB) and not name.startswith("magnitude_net"):
+                module.fuse.weight.data.mul_(0.3)
+        self.extract.stem.weight.data.mul_(4)  # a frame's deviation is about a quarter
         head = self.reconstruct.head if isinstance(self.reconstruct.head, nn.Conv2d) else self.reconstruct.head[0]
-        for tensor in (head.weight, head.bias, self.skip.bias):
+        for tensor in (head.weight, self.skip.bias):
             nn.init.zeros_(tensor)
         nn.init.dirac_(self.skip.weight)
+        if self.extract.mmam is not None:
+            for branch in (self.extract.mmam.scale, self.extract.mmam.shift):
+                if branch is not None:
+                    nn.init.zeros_(branch[1].weight)
 
     def encode(self, frame, state=None):
         x = frame - 0.5
@@ -165,3 +180,12 @@ class MMPRNN(VideoNetwork):
         if self.attention is not None:
             x = self.attention(x)
         return self.reconstruct(self.fuse(x)) + self.skip(window[self.past].frame) + 0.5, state
+
+
+def _keep_size(conv: nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
+    """Weights that give outputs of the deviation of the inputs, times the gain; no bias."""
+    taps = conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1]
+    if isinstance(conv, nn.ConvTranspose2d):
+        taps /= conv.stride[0] * conv.stride[1]
+    nn.init.normal_(conv.weight, 0, gain / taps**0.5)
+    nn.init.zeros_(conv.bias)

@@ -26,6 +26,8 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
             raise DeviceError(f'device {str(name)!r} was asked for but torch finds no GPU here; use "cpu" or "auto"')
         if (device.index or 0) >= found:
             raise DeviceError(f"device {str(name)!r} was asked for but torch finds {found} GPU(s), numbered from 0")
+    elif device.type != "cpu":
+        raise DeviceError(f'device {str(name)!r} is not supported; use "auto", "cpu" or "cuda"')
     return device
 
 

@@ -27,7 +27,8 @@ def card(name: str) -> dict:
     Raises WeightsError where none ship.
     """
     if name not in available():
-        raise WeightsError(f"no weights ship for {name}; pass a weights file, or choose one of {', '.join(available())}")
+        others = f", or choose one of {', '.join(available())}" if available() else ""
+        raise WeightsError(f"no weights ship for {name}; pass a weights file{others}")
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 

@@ -1,0 +1,55 @@
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+
+from vdeblur_fast.cli.main import COMMANDS
+
+
+def names() -> list[str]:
+    return [command.__name__.rpartition(".")[2] for command in COMMANDS]
+
+
+def test_help_names_every_command(vdeblur):
+    code, out, error = vdeblur("--help")
+    assert (code, error) == (0, "")
+    assert all(f"\n    {name}" in out for name in names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_command_has_help(vdeblur, name):
+    code, out, _ = vdeblur(name, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: vdeblur {name}")
+
+
+def test_version(vdeblur):
+    assert vdeblur("--version") == (0, f"vdeblur {importlib.metadata.version('vdeblur-fast')}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["in.mp4", "out.mp4"], ["run"], ["run", "a", "b", "--colour"], ["evaluate", "--blurry", "a"]],
+)
+def test_what_cannot_be_understood_shows_the_usage(vdeblur, arguments):
+    code, out, error = vdeblur(*arguments)
+    assert (code, out) == (2, "")
+    assert error.startswith("usage: vdeblur")
+    assert error.splitlines()[-1].startswith("vdeblur: ")
+
+
+def test_asking_for_help_needs_no_heavy_library():
+    code = (
+        "import sys; from vdeblur_fast.cli.main import main; main(['run', '--help']); "
+        "heavy = {'torch', 'numpy', 'av', 'cv2', 'skimage', 'tqdm'} & set(sys.modules); "
+        "print(heavy, file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr.strip() == "set()"
+
+
+def test_nobody_reads_what_is_printed():
+    command = f"{sys.executable} -m vdeblur_fast evaluate --help | true; echo ${{PIPESTATUS[0]}}"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert found.stderr == ""

@@ -1,0 +1,57 @@
+import pytest
+
+from vdeblur_fast.cli.main import make_parser
+from vdeblur_fast.cli.options import OptionError, check_model, moment
+from vdeblur_fast.errors import UnknownNetwork
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("12.5", 12.5),
+        (".5", 0.5),
+        ("90", 90),
+        ("1:30", 90),
+        ("01:02:03.25", 3723.25),
+        ("0:0:7", 7),
+        ("100:00", 6000),
+    ],
+)
+def test_moments(text, seconds):
+    assert moment(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:", "a", "1:2:3:4", "1e3", "nan", "inf", "1,5", "1:-2"])
+def test_what_is_no_moment(text):
+    with pytest.raises(OptionError, match=r"cannot read the time .*; write seconds \(12.5\) or HH:MM:SS"):
+        moment(text)
+
+
+@pytest.mark.parametrize("text", ["1.01", "-0.1", "nan", "inf", "half", ""])
+def test_strength_out_of_range(mistake, text):
+    sentence = mistake("run", "in.mp4", "out.mp4", "--strength", text)
+    assert sentence.startswith("--strength must be between 0 (the source) and 1")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "2.5", "many"])
+def test_threads_out_of_range(mistake, text):
+    assert "--threads must be a whole number from 1" in mistake("run", "in.mp4", "out.mp4", "--threads", text)
+
+
+def test_a_model_that_comes_close():
+    with pytest.raises(UnknownNetwork, match=r"'mmp-rnn-a9b10'; did you mean .*mmp-rnn-a9b10c18"):
+        check_model("mmp-rnn-a9b10")
+    with pytest.raises(UnknownNetwork, match="'ESTRNN'; did you mean estrnn-c"):
+        check_model("ESTRNN")
+
+
+def test_a_model_that_comes_close_to_none():
+    with pytest.raises(UnknownNetwork, match="unknown model 'xyz'; `vdeblur models` lists them all"):
+        check_model("xyz")
+
+
+def test_defaults_are_those_of_the_engine():
+    options = make_parser().parse_args(["run", "a", "b"])
+    assert (options.model, options.weights, options.device) == ("mmp-rnn-tiny", None, "auto")
+    assert (options.strength, options.mode, options.scene_cuts) == (1.0, "stream", True)

@@ -1,0 +1,75 @@
+"""Several processes and real kills: what only shows from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.toy_training import train
+from vdeblur_fast.training.log import read
+
+ROOT = Path(__file__).parents[2]
+STEPS = 12
+
+
+def start(out: Path, kinds: str, *numbers: int, processes: int = 1) -> subprocess.Popen:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "tests.training.toy_training"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*command, str(out), kinds, *map(str, numbers)], env=environment, cwd=ROOT)
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """The same total batch, shared; batch norm, which the magnitude net has, sees all of it."""
+    kinds = ("deblur", "magnitude", "guided")
+    two_processes = start(tmp_path / "two", ",".join(kinds), 4, processes=2)
+    for kind in kinds:
+        assert train(tmp_path / "one" / kind, kind, 4)
+    assert two_processes.wait(120) == 0
+    for kind in kinds:
+        one, two = (read(tmp_path / number / kind / "log.csv") for number in ("one", "two"))
+        assert len(one) == len(two) == 4
+        for first, second in zip(one, two, strict=True):
+            assert first.keys() == second.keys()
+            # Adam makes whole steps of the rounding errors in gradients that are zero (a bias before a batch
+            # norm), so only the first gradient is the same to many digits; the losses are.
+            rough = {"gradient_norm": 1e-4 if first["step"] == 1 else 0.05}
+            for name in first.keys() - {"seconds"}:
+                close = pytest.approx(second[name], rel=rough.get(name, 1e-3))
+                assert first[name] == close, (kind, first["step"], name)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The checkpoint of a training that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole")
+    threads = torch.get_num_threads()
+    train(out, "deblur", STEPS)
+    torch.set_num_threads(threads)
+    return torch.load(out / "checkpoint.pt", weights_only=True)
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 75), (signal.SIGKILL, -signal.SIGKILL)])
+def test_killed_and_continued(whole, tmp_path, how, code):
+    """Sample workers run, as they do for users, and must neither die before the training nor outlive it."""
+    process = start(tmp_path, "deblur", STEPS, 1, 50)
+    log = tmp_path / "deblur" / "log.csv"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and len(read(log)) >= 3) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    assert process.wait(60) == code
+    assert 3 <= len(read(log)) < STEPS
+    assert train(tmp_path / "deblur", "deblur", STEPS)
+    parts = torch.load(tmp_path / "deblur" / "checkpoint.pt", weights_only=True)
+    assert whole["step"] == parts["step"] == STEPS
+    for kind in ("network", "ema"):
+        for name, value in whole[kind].items():
+            assert torch.equal(value, parts[kind][name]), name
+    for name in ("exp_avg", "exp_avg_sq"):
+        assert torch.equal(whole["optimizer"]["state"][0][name], parts["optimizer"]["state"][0][name])

@@ -1,0 +1,83 @@
+"""A network, clips and recipes so small that a step takes milliseconds."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from vdeblur_fast.reference.networks import MMPRNN, MMPNet, VideoNetwork
+from vdeblur_fast.training.recipes import Recipe
+from vdeblur_fast.training.tasks import DeblurTask, Task
+
+
+class Clips(Dataset):
+    """Noise, blurred along the rows; clip n is made from (seed, n) alone. frames 5 of 32 x 32."""
+
+    def __init__(self, seed: int = 0, frames: int = 5, size: int = 32):
+        self.seed, self.frames, self.size = seed, frames, size
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        random = torch.Generator().manual_seed(1000 * self.seed + int(number))
+        sharp = torch.rand(self.frames, 3, self.size, self.size, generator=random)
+        blurry = (sharp + sharp.roll(1, -1) + sharp.roll(-1, -1)) / 3
+        magnitude = blurry.mean(1, keepdim=True)
+        return {"blurry": blurry, "sharp": sharp, "magnitude": magnitude, "mask": (magnitude > 0.5).float()}
+
+
+class Filter(VideoNetwork):
+    """One convolution of a frame and its two neighbours."""
+
+    past = future = 1
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(9, 3, 3, padding=1)
+
+    def encode(self, frame, state=None):
+        return frame, None
+
+    def decode(self, window, state=None):
+        return self.conv(torch.cat(list(window), 1)) + window[1], None
+
+
+def tiny_magnitude_net() -> MMPNet:
+    return MMPNet((2, 2, 2, 2, 2), scale=2)
+
+
+# What is trained: a filter, an MMP-Net, a filter with an MMP-Net in its loss, and an MMP-RNN with one inside.
+NETWORKS = {
+    "deblur": Filter,
+    "magnitude": tiny_magnitude_net,
+    "watched": Filter,
+    "guided": lambda: MMPRNN(2, 1, 1, magnitude_net=tiny_magnitude_net(), stem_stride=2),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyRecipe(Recipe):
+    """A recipe for a network that has no name in the package."""
+
+    def build_network(self) -> nn.Module:
+        return NETWORKS[self.network]()
+
+    def make_task(self, magnitude=None, init=None) -> Task:
+        if self.network != "watched":
+            return super().make_task(magnitude, init)
+        return DeblurTask(self.build_network(), self.ends, tiny_magnitude_net())
+
+
+def toy_recipe(kind: str = "deblur", **settings) -> Recipe:
+    defaults = {
+        "name": "toy",
+        "network": kind,
+        "source": "the tests",
+        "kind": "magnitude" if kind == "magnitude" else "deblur",
+        "batch": 4,
+        "steps": 6,
+        "learning_rate": 1e-2,
+        "warmup": 2,
+        "ema": 0.9,
+        "magnitude_weight": 0.1 if kind == "guided" else 0.0,
+    }
+    return ToyRecipe(**{**defaults, **settings})

@@ -1,0 +1,195 @@
+"""`python -m vdeblur_fast.training RECIPE --data DIR`: trains a network by its recipe."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vdeblur_fast.errors import UserError
+
+from . import distributed
+from .data import training_clips, validation_clips
+from .precision import choose_device, choose_precision
+from .recipes import RECIPES, Recipe, find
+from .run import Run
+from .trainer import Trainer
+from .validation import Validation
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m vdeblur_fast.training",
+        description="Trains a network by its recipe on blur made from sharp clips and stills. "
+        "Give the same command again to continue a training that was stopped.",
+        epilog="Several processes: torchrun --nproc-per-node N -m vdeblur_fast.training ...",
+    )
+    add = made.add_argument
+    add("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
+    add("--out", type=Path, metavar="DIR", help="where everything is written (default: runs/RECIPE)")
+    add("--magnitude", type=Path, metavar="FILE", help="weights of the trained MMP-Net, for MMP-RNN")
+    add("--init", type=Path, metavar="FILE", help="weights to start from")
+    add(
+        "--resume",
+        default="auto",
+        metavar="auto|no|PATH",
+        help="checkpoint to continue (default: the one in --out)",
+    )
+    add("--steps", type=positive, metavar="N", help="optimizer steps")
+    add("--batch", type=positive, metavar="N", help="clips of a step, over all processes")
+    add("--crop", type=positive, metavar="N", help="side of a clip in pixels")
+    add("--frames", type=positive, metavar="N", help="frames of a clip")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting of the recipe")
+    add(
+        "--parts",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="pieces of a batch per process, for less memory",
+    )
+    add("--workers", type=count, default=1, metavar="N", help="processes that make samples (default 1)")
+    add("--device", default="auto", metavar="auto|cpu|cuda", help="where to train")
+    add(
+        "--precision",
+        default="auto",
+        metavar="auto|fp32|bf16",
+        help="auto: bf16 where the device is fast at it",
+    )
+    add("--seed", type=int, default=0, metavar="N")
+    add("--val-every", type=positive, default=1000, metavar="N", help="steps between validations")
+    add("--val-clips", type=count, default=16, metavar="N", help="clips of a validation; 0: none")
+    add("--val-crop", type=positive, metavar="N", help="side of a validation clip (default: --crop)")
+    add("--log-every", type=positive, default=50, metavar="N", help="steps between rows of log.csv")
+    add("--minutes", type=float, metavar="M", help="save and stop after that long")
+    add("--compile", action="store_true", help="torch.compile the network (for a GPU)")
+    add("--smoke", action="store_true", help="a few tiny steps, to see that everything runs")
+    add("--quiet", action="store_true", help="no progress bar")
+    return made
+
+
+def positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def count(text: str) -> int:
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line changes. Raises UserError for a setting that it does not have."""
+    recipe = recipe.smoke() if arguments.smoke else recipe
+    changes: dict[str, Any] = {
+        name: getattr(arguments, name)
+        for name in ("steps", "batch", "crop", "frames")
+        if getattr(arguments, name) is not None
+    }
+    for item in arguments.set:
+        name, separator, text = item.partition("=")
+        if not separator or name not in recipe.settings() or name in ("name", "network", "kind"):
+            known = ", ".join(name for name in recipe.settings() if name not in ("name", "network", "kind"))
+            raise UserError(f"--set {item} is not a setting; give KEY=VALUE with one of {known}")
+        changes[name] = _value(item, text, recipe.settings()[name])
+    return dataclasses.replace(recipe, **changes)
+
+
+def _value(item: str, text: str, now: Any) -> Any:
+    """`text` as a value of the kind that the setting has now."""
+    if now is None or isinstance(now, str):
+        return text
+    try:
+        value = json.loads(text)
+        if isinstance(now, list):
+            return tuple(float(part) for part in value)
+        if isinstance(now, bool) != isinstance(value, bool):
+            raise TypeError
+        return type(now)(value)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"--set {item} does not fit; the recipe has {json.dumps(now)} there") from error
+
+
+def make_trainer(arguments: argparse.Namespace) -> Trainer:
+    """Everything up to the first step. Raises UserError for what a user can get wrong."""
+    recipe = settings_of(find(arguments.recipe), arguments)
+    out = arguments.out or Path("runs") / recipe.name
+    device = choose_device(arguments.device, distributed.local_rank())
+    run = Run(
+        out=out,
+        device=device,
+        dtype=choose_precision(arguments.precision, device),
+        seed=arguments.seed,
+        parts=arguments.parts,
+        workers=arguments.workers,
+        log_every=1 if arguments.smoke else arguments.log_every,
+        validate_every=arguments.val_every,
+        minutes=arguments.minutes,
+        compile=arguments.compile,
+        quiet=arguments.quiet,
+        data=arguments.data.resolve().name,
+    )
+    checkpoint = checkpoint_of(arguments.resume, out)
+    if recipe.uses_magnitude() and not (
+        checkpoint or arguments.magnitude or arguments.init or arguments.smoke
+    ):
+        raise UserError(
+            f"recipe {recipe.name} stands on a trained {recipe.magnitude_network}: train that first "
+            f"and give its weights with --magnitude FILE"
+        )
+    torch.manual_seed(run.seed)
+    task = recipe.make_task(arguments.magnitude, arguments.init)
+    dataset = training_clips(arguments.data, recipe, run.seed)
+    trainer = Trainer(recipe, task, dataset, run, validation_of(recipe, arguments))
+    if checkpoint:
+        changed = trainer.resume(checkpoint)
+        tell(arguments, "\n  ".join([f"continuing {checkpoint} at step {trainer.step}", *changed]))
+    return trainer
+
+
+def checkpoint_of(resume: str, out: Path) -> Path | None:
+    """The checkpoint to continue from: a given one, the one in `out` if there is one, or none."""
+    if resume == "no":
+        return None
+    if resume != "auto":
+        return Path(resume)
+    return found if (found := out / "checkpoint.pt").exists() else None
+
+
+def validation_of(recipe: Recipe, arguments: argparse.Namespace) -> Validation | None:
+    clips = min(arguments.val_clips, 2) if arguments.smoke else arguments.val_clips
+    if not clips:
+        return None
+    dataset, split = validation_clips(arguments.data, recipe, clips, arguments.val_crop)
+    if split == "train":
+        tell(arguments, f"{arguments.data} has no val part; validating on other samples of its train part")
+    return Validation(dataset, clips, arguments.workers)
+
+
+def tell(arguments: argparse.Namespace, sentence: str) -> None:
+    if not arguments.quiet and distributed.rank() == 0:
+        print(sentence, file=sys.stderr)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Trains; 0 when done, 2 for a mistake of the user's, 75 when it was stopped and can be continued."""
+    arguments = parser().parse_args(argv)
+    try:
+        with distributed.process_group():
+            trainer = make_trainer(arguments)
+            finished = trainer.fit()
+            if not finished:
+                tell(arguments, f"stopped at step {trainer.step}; give the same command to continue")
+    except UserError as error:
+        print(f"vdeblur: {error}", file=sys.stderr)
+        return 2
+    return 0 if finished else 75
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Weights to keep: float16 safetensors and, beside them, a card in JSON that says where they come from."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .checkpoint import written_whole
+
+HERE = Path(__file__).resolve().parent
+
+
+def export(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
+    """Writes `path` (.safetensors) and its card (.json).
+
+    Weights are stored in float16; batch norm's statistics, which float16 could flush to zero, stay as they
+    are.
+    """
+    from safetensors.torch import save
+
+    buffers = {name for name, _ in network.named_buffers()}
+    tensors = {
+        name: (value if name in buffers else value.to(torch.float16)).detach().cpu().contiguous()
+        for name, value in network.state_dict().items()
+    }
+    content = save(tensors, {"format": "pt", "network": card["network"]})
+    card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
+    with written_whole(path) as part:
+        part.write_bytes(content)
+    with written_whole(path.with_suffix(".json")) as part:
+        part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this code stands in, with "+changes" where files differ from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(HERE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if not git("ls-files", str(HERE / "export.py")):
+            return None
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,1 @@
+"""What a person types: the command `vdeblur`, one file for each of its subcommands."""

@@ -1,0 +1,110 @@
+"""`vdeblur demo`: what the package does, seen in half a minute, by its own commands."""
+
+import argparse
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import UserError
+from .progress import Progress
+
+FRAMES = 48
+BLUR = 10  # pixels
+
+
+def add_parser(subparsers) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(
+        "demo",
+        help="make a blurry clip of a photograph, sharpen it and compare",
+        description="Shakes a camera before a photograph that scikit-image ships, sharpens the blurry clip, measures what "
+        "was gained, and writes a before/after video and picture. With --input, sharpens that clip instead.",
+    )
+    add = parser.add_argument
+    add("--input", metavar="CLIP", help="a blurry video of yours, instead of the photograph")
+    add("--output", default="demo", metavar="FOLDER", help="where everything is written (%(default)s)")
+    return parser
+
+
+def execute(options: argparse.Namespace) -> None:
+    folder = Path(options.output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the folder {folder} cannot be made ({error.strerror}); name another with --output"
+        ) from error
+    blurry, sharp = options.input or str(folder / "blurry.mp4"), str(folder / "sharp.mp4")
+    if not options.input:
+        _make_blurry(folder, blurry)
+    _vdeblur("run", blurry, sharp, "--overwrite")
+    if not options.input:
+        _vdeblur("evaluate", "--blurry", blurry, "--sharp", str(folder / "original.mp4"), "--quiet")
+    _compare(blurry, sharp, folder)
+
+
+def _vdeblur(*arguments: str) -> None:
+    """Runs one of our commands as if it had been typed, and shows it."""
+    from .main import make_parser
+
+    print(f"$ {shlex.join(('vdeblur', *arguments))}", flush=True)
+    options = make_parser().parse_args(arguments)
+    options.execute(options)
+
+
+def _make_blurry(folder: Path, blurry: str) -> None:
+    import cv2
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as temporary:
+        photograph = Path(temporary) / "0000.png"
+        cv2.imwrite(str(photograph), data.astronaut()[..., ::-1])
+        for i in range(1, FRAMES):
+            shutil.copy(photograph, photograph.with_name(f"{i:04d}.png"))
+        original = str(folder / "original.mp4")
+        shake = ("--mode", "shake", "--blur", str(BLUR), "--crf", "14", "--overwrite")
+        _vdeblur("synthesize", temporary, blurry, "--sharp-out", original, *shake)
+
+
+class _Replay:
+    """Stands where a network would: gives the frames of a video that is there already."""
+
+    def __init__(self, frames):
+        self._frames = iter(frames)
+
+    def push(self, image):
+        frame = next(self._frames, None)
+        return [image if frame is None else frame.image]
+
+    def flush(self):
+        return []
+
+
+def _compare(blurry: str, sharp: str, folder: Path) -> None:
+    """Writes before-after.mp4, split down the middle, and before-after.png, the middle frame side by side."""
+    import cv2
+
+    from ..video import open_reader, open_writer, process, side_by_side, split
+
+    before, after = open_reader(blurry, upright=True), open_reader(sharp, upright=True)
+    middle = (before.frames_estimate or 2) // 2
+    picture = folder / "before-after.png"
+    shown = 0
+
+    def compare(one, other):
+        nonlocal shown
+        if shown in (0, middle):  # the first stands in where the video is shorter than it says
+            bits = 8 if one.dtype == "uint8" else 16
+            both = side_by_side(one, other)[..., ::-1]
+            picture.write_bytes(
+                cv2.imencode(".png", both if bits == 8 else (both >> 8).astype("uint8"))[1].tobytes()
+            )
+        shown += 1
+        return split(one, other)
+
+    path = folder / "before-after.mp4"
+    with Progress(before.frames_estimate, label="before/after") as progress:
+        writer = open_writer(path, source=before, overwrite=True)
+        process(before, writer, _Replay(after), lambda _: progress.advance(), compare)
+    print(f"See {path} and {picture}.", file=sys.stdout)

@@ -1,0 +1,136 @@
+"""Options that several subcommands share, and what they mean."""
+
+import argparse
+import difflib
+import math
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import UnknownNetwork, UserError
+
+if TYPE_CHECKING:
+    from ..engine import Deblurrer
+
+DEFAULT_MODEL = "mmp-rnn-tiny"
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+MODES = ("stream", "windows")
+
+
+class OptionError(UserError):
+    """An option with a value that it cannot have."""
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Which network, and how it runs."""
+    add = parser.add_argument_group("the network").add_argument
+    add("--model", default=DEFAULT_MODEL, metavar="NAME", help="see `vdeblur models` (%(default)s)")
+    add("--weights", metavar="FILE", help="a .safetensors file, instead of the weights that ship")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
+    add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
+    add("--strength", type=strength, default=1.0, metavar="0..1", help="blend: 0 the source, 1 sharp (1)")
+    add("--mode", default="stream", choices=MODES, help="a stream, or windows of 20 as papers evaluate")
+    add("--no-scene-cuts", dest="scene_cuts", action="store_false", help="carry on where the scene changes")
+    add("--threads", type=whole("--threads", 1), metavar="N", help="CPU threads of the network")
+
+
+def add_coding_options(parser: argparse.ArgumentParser) -> None:
+    """How a video is written."""
+    add = parser.add_argument_group("the output").add_argument
+    add("--codec", metavar="NAME", help="h264, hevc, av1, vp9, ffv1, prores (h264 where it can be)")
+    add("--crf", type=number("--crf", 0, 63), metavar="N", help="quality: lower is better, larger (h264: 16)")
+    add("--preset", metavar="NAME", help="speed of the encoder, by its own names, such as veryfast")
+    add("--overwrite", action="store_true", help="replace an output that exists")
+    add("--quiet", action="store_true", help="print errors only")
+
+
+def writer_options(options: argparse.Namespace) -> dict:
+    """What `add_coding_options` asked for, as arguments of `open_writer`."""
+    return {key: getattr(options, key) for key in ("codec", "crf", "preset", "overwrite")}
+
+
+def make_deblurrer(options: argparse.Namespace) -> "Deblurrer":
+    """The network that was asked for, ready to run; unless quiet, warnings go to stderr in one sentence each.
+
+    Raises UserError for an unknown model, weights that do not fit, a device that is not there.
+    """
+    import torch
+
+    from ..engine import Deblurrer
+
+    check_model(options.model)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        deblurrer = Deblurrer(
+            options.model,
+            options.weights,
+            device=options.device,
+            precision=options.precision,
+            strength=options.strength,
+            scene_cuts=options.scene_cuts,
+            mode=options.mode,
+        )
+    for warning in caught if not options.quiet else ():
+        print(f"vdeblur: {warning.message}", file=sys.stderr)
+    return deblurrer
+
+
+def check_model(name: str) -> None:
+    """Raises UnknownNetwork, with the names that come close, for a network that does not exist."""
+    from ..reference.networks import networks
+
+    if name in networks():
+        return
+    close = difflib.get_close_matches(name.lower(), networks(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    raise UnknownNetwork(f"unknown model {name!r}; {hint}`vdeblur models` lists them all")
+
+
+def strength(text: str) -> float:
+    value = _float(text)
+    if not 0 <= value <= 1:
+        raise OptionError(f"--strength must be between 0 (the source) and 1 (all of the effect), got {text}")
+    return value
+
+
+def number(option: str, least: float, most: float) -> Callable[[str], float]:
+    """Reads what was typed for an option; another number raises OptionError."""
+
+    def read(text: str) -> float:
+        value = _float(text)
+        if not least <= value <= most:
+            raise OptionError(f"{option} must be a number from {least:g} to {most:g}, got {text}")
+        return value
+
+    return read
+
+
+def whole(option: str, least: int) -> Callable[[str], int]:
+    """Reads what was typed for an option; anything but a whole number from `least` raises OptionError."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or int(text) < least:
+            raise OptionError(f"{option} must be a whole number from {least}, got {text}")
+        return int(text)
+
+    return read
+
+
+def moment(text: str) -> float:
+    """Seconds, MM:SS or HH:MM:SS, each with decimals -> seconds."""
+    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
+    if found is None:
+        raise OptionError(f"cannot read the time {text!r}; write seconds (12.5) or HH:MM:SS (00:01:12.5)")
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,43 @@
+"""`vdeblur run`: a blurry video goes in, a sharp one comes out."""
+
+import argparse
+
+from .options import add_coding_options, add_network_options, make_deblurrer, moment, writer_options
+from .progress import Progress
+from .report import summary, tell
+
+
+def add_parser(subparsers) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(
+        "run",
+        help="make a video sharp",
+        description="Makes a video sharp: every frame comes back at its own time, with the sound, the "
+        "subtitles and the tags of the file. The output appears when it is whole.",
+    )
+    add = parser.add_argument
+    add("input", metavar="IN", help="a video file, a folder of images, or a pattern such as frames/%%05d.png")
+    add("output", metavar="OUT", help="the video to write, or a folder of images ending in /")
+    add("--start", type=moment, metavar="TIME", help="begin here: seconds (12.5) or HH:MM:SS (00:01:12.5)")
+    add("--end", type=moment, metavar="TIME", help="end before this time of the input")
+    add("--compare", choices=("side", "split"), help="write before and after: side by side, or half and half")
+    add_network_options(parser)
+    add_coding_options(parser)
+    return parser
+
+
+def execute(options: argparse.Namespace) -> None:
+    from ..video import open_reader, open_writer, process, side_by_side, split
+
+    # left and right are those of the viewer, so a video to be compared is turned first
+    reader = open_reader(options.input, options.start, options.end, upright=bool(options.compare))
+    deblurrer = make_deblurrer(options)
+    transform = {"side": side_by_side, "split": split, None: None}[options.compare]
+    width = reader.width * (2 if options.compare == "side" else 1)
+    with Progress(reader.frames_estimate, options.quiet) as progress:
+        writer = open_writer(
+            options.output, source=reader, size=(width, reader.height), **writer_options(options)
+        )
+        frames = process(reader, writer, deblurrer, lambda _: progress.advance(), transform)
+    tell(reader, [writer], options.quiet)
+    if not options.quiet:
+        print(summary(frames, progress.seconds, writer.path))

@@ -1,0 +1,133 @@
+"""Images into the packets of a video stream."""
+
+from fractions import Fraction
+
+from vdeblur_fast.video.colour import Colour, from_rgb
+from vdeblur_fast.video.encoders import (
+    check_pixel_format,
+    encoder_options,
+    find_encoder,
+    holds_codec,
+    open_context,
+    pixel_formats,
+)
+from vdeblur_fast.video.errors import OutputError
+from vdeblur_fast.video.frame import Frame
+from vdeblur_fast.video.hdr import hdr_options
+from vdeblur_fast.video.planes import nearest_layout
+
+HOLD_ORIENTATION = ("mp4", "mov", "matroska", "ipod", "3gp", "3g2")
+COUNT_FRAMES = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "h263", "flv")  # encoders without times
+CODEC_PREFERENCE = ("h264", "vp9", "mpeg4", "mpeg2video", "ffv1")
+TOLERANCE = Fraction(1, 1000)  # seconds; Matroska counts milliseconds
+
+
+class VideoEncoder:
+    """The video stream of `container`, made to be like that of `source`.
+
+    container  PyAV's output; the stream is added to it
+    source     the reader: size, depth, chroma, colours, orientation, pixel shape and times are taken from it
+    size       (W, H) of the images
+    codec, crf, preset, pix_fmt  as `VideoWriter` has them
+    warnings   list that takes a sentence for what cannot be kept
+
+    Raises OutputError: no such encoder, it does not fit the container, or it cannot make this size.
+    """
+
+    def __init__(self, container, source, size, codec, crf, preset, pix_fmt, warnings):
+        self._source = source
+        self._warnings = warnings
+        self._durations: dict[int, int] = {}
+        self._last = -(2**62)
+        self._moved = Fraction(0)
+        encoder = find_encoder(codec or default_codec(container))
+        if not holds_codec(container.format.name, encoder.name):
+            raise OutputError(
+                f"{container.format.name} files cannot hold {codec or encoder.name} video; "
+                "use another codec or another extension, such as .mkv"
+            )
+        self._turn = None
+        if source.orientation and container.format.name not in HOLD_ORIENTATION:
+            self._turn = source.orientation
+        self._place(size)
+        self._options = encoder_options(encoder.name, crf, preset) | hdr_options(
+            encoder.name, source.side_data
+        )
+        counts = container.format.name == "avi" or encoder.name in COUNT_FRAMES
+        self._base = 1 / source.frame_rate if counts else source.time_base
+        formats = [check_pixel_format(encoder, pix_fmt)] if pix_fmt else pixel_formats(encoder, source.layout)
+        chosen = open_context(encoder, formats, self._set_up)
+        self.stream = container.add_stream(encoder.name, rate=source.frame_rate, time_base=self._base)
+        self.stream.codec_context.pix_fmt = chosen
+        self._set_up(self.stream.codec_context)
+        if source.orientation and not self._turn:
+            self.stream.set_display_matrix(source.orientation.values)
+        self._describe(encoder.name, chosen)
+
+    def encode(self, frame: Frame, time: Fraction) -> list:
+        """The packets that are ready after this frame, to be shown at `time` (s)."""
+        image = self._turn.apply(frame.image) if self._turn else frame.image
+        raw = from_rgb(image, self.stream.pix_fmt, self._colour, self._was_halved)
+        raw.time_base = self._base
+        raw.pts = self._last = max(round(time / self._base), self._last + 1)
+        self._moved = max(self._moved, abs(raw.pts * self._base - time))
+        self._durations[raw.pts] = round(frame.duration * frame.time_base / self._base)
+        return self._timed(self.stream.encode(raw))
+
+    def flush(self) -> list:
+        """The packets of the frames that the encoder still holds."""
+        packets = self._timed(self.stream.encode(None))
+        if self._moved > TOLERANCE:
+            self._warnings.append(
+                f"some frames were moved by up to {float(self._moved) * 1000:.0f} ms, because this kind "
+                "of file knows only one frame rate; an .mkv or .mp4 file with h264 keeps the times"
+            )
+        return packets
+
+    def _timed(self, packets: list) -> list:
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+        return packets
+
+    def _place(self, size: tuple[int, int]) -> None:
+        self._size, self._aspect = size, self._source.sample_aspect_ratio
+        if self._turn and self._turn.swaps:
+            self._size, self._aspect = size[::-1], self._aspect and 1 / self._aspect
+
+    def _set_up(self, context) -> None:
+        context.width, context.height = self._size
+        context.time_base, context.framerate = self._base, self._source.frame_rate
+        context.options = dict(self._options)
+        colour = self._colour_for(context.name, nearest_layout(context.pix_fmt))
+        context.colorspace, context.color_range = colour.matrix, colour.range
+        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        if self._aspect:
+            context.sample_aspect_ratio = self._aspect
+
+    def _describe(self, encoder: str, pix_fmt: str) -> None:
+        form, old = nearest_layout(pix_fmt), self._source.layout
+        self._colour = self._colour_for(encoder, form)
+        self._was_halved = old.family == "yuv" and (form.x, form.y) == (old.x, old.y)
+        if form.bits < old.bits:
+            self._warnings.append(f"the colours were reduced from {old.bits} to {form.bits} bits")
+        if self._source.has_alpha:
+            self._warnings.append(f"the transparency of {self._source.path.name} was left out")
+        if self._source.interlaced:
+            self._warnings.append(f"{self._source.path.name} is interlaced and was taken as whole frames")
+
+    def _colour_for(self, encoder: str, form) -> Colour:
+        colour = self._source.colour
+        if form.family == "yuv" and self._source.layout.family != "yuv":
+            colour = colour.for_yuv()
+        elif form.family == "gbr":
+            colour = colour.for_rgb()
+        return colour.for_jpeg() if encoder == "mjpeg" else colour
+
+
+def default_codec(container) -> str:
+    """H.264 where the container can hold it; AVI stores no times of presentation, which H.264 needs."""
+    form = container.format.name
+    if form == "avi":
+        return "mpeg4"
+    fits = (name for name in CODEC_PREFERENCE if holds_codec(form, find_encoder(name).name))
+    return next(fits, container.default_video_codec)
