@@ -95,7 +95,7 @@ def test_the_input_is_never_the_output(reader, tmp_path, link):
         ("out.mp4", {"codec": "aac"}, r"'aac' encodes audio, not video"),
         ("out.webm", {"codec": "h264"}, r"webm files cannot hold h264 video"),
         ("out.mp4", {"codec": "vp8"}, r"mp4 files cannot hold vp8 video"),
-        ("out.mp4", {"preset": "quickly"}, r"libx264 cannot make 64x48 video with these options"),
+        ("out.mp4", {"preset": "quickly"}, r"libx264 has no preset"),
         ("out.mov", {"codec": "prores", "crf": 20}, r"prores_ks has no crf"),
         ("out.mp4", {"pix_fmt": "yuv999p"}, r"libx264 has no pixel format 'yuv999p'; it has yuv420p"),
         ("out.mp4", {"codec": "hevc", "size": (8, 8)}, r"libx265 cannot make 8x8 video"),

@@ -31,6 +31,8 @@ DEFAULTS = {  # options of each encoder for a result that the eye does not tell 
 }
 LOSSLESS = ("ffv1", "png", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo")
 SMALLEST = {"libx265": 16, "libsvtav1": 16}  # pixels a side; SVT-AV1 never returns from less
+# The two print a complaint of their own, once for every pixel format that is tried.
+X26_PRESETS = tuple("ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split())
 
 
 def find_encoder(name: str) -> av.Codec:
@@ -60,8 +62,10 @@ def holds_codec(format_name: str, encoder: str) -> bool:
 
 
 def encoder_options(encoder: str, crf: float | None, preset: str | None) -> dict[str, str]:
-    """The options of `encoder` with the user's own quality and speed."""
+    """The options of `encoder` with the user's own quality and speed. Raises OutputError for a speed it has not."""
     options = dict(DEFAULTS.get(encoder, {}))
+    if encoder in ("libx264", "libx265") and preset is not None and preset not in X26_PRESETS:
+        raise OutputError(f"the encoder {encoder} has no preset {preset}; use one of {', '.join(X26_PRESETS)}")
     if crf is not None:
         options["crf"] = f"{crf:g}"
     if preset is not None:
