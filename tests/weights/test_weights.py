@@ -87,7 +87,8 @@ def test_missing_and_misshapen_tensors_are_named(network, tmp_path):
 @pytest.mark.parametrize("name", weights.available())
 def test_what_ships_is_what_its_card_says(name):
     card = weights.card(name)
-    assert {"network", "sha256", "data", "recipe", "commit", "steps", "psnr_before", "psnr_after"} <= set(card)
+    assert {"network", "sha256", "data", "recipe", "commit", "steps", "settings", "validation"} <= set(card)
+    assert {"psnr_before", "psnr_after", "gain", "least_gain", "what"} <= set(card["validation"])
     assert card["network"] == name
     weights.load(build(name), name)
 

@@ -118,7 +118,7 @@ class Recipe:
     def make_optimizer(self, task: Task) -> torch.optim.Optimizer:
         """Adam; "share" of a group is its part of the learning rate."""
         trained = {name: weight for name, weight in task.network.named_parameters() if weight.requires_grad}
-        slow = {name for name in trained if self.skip_rate != 1 and name.startswith("skip.")}
+        slow = sorted(name for name in trained if self.skip_rate != 1 and name.startswith("skip."))
         groups = [{"params": [trained[name] for name in trained if name not in slow], "share": 1.0}]
         if slow:
             groups.append({"params": [trained[name] for name in slow], "share": self.skip_rate})
