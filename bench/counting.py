@@ -2,7 +2,8 @@
 
 `paper`: the rule behind the tables of MMP-RNN: thop 0.0.31 (2020), module by module. A transposed convolution counts
 its kernel once per *output* element, a bias counts, batch norm counts 2 per element, bilinear upsampling 11.
-`true`: multiply-accumulates that the convolutions and linear layers need: transposed convolutions by their input, no bias.
+`true`: multiply-accumulates that the convolutions and linear layers need: transposed convolutions by their input, no
+bias.
 """
 
 from dataclasses import dataclass
@@ -80,5 +81,3 @@ def count(network: nn.Module, width: int = 1280, height: int = 720) -> Count:
         handle.remove()
     params = sum(p.numel() for m in leaves if m in ran for p in m.parameters(recurse=False))
     return Count(params, totals["paper"] / 1e9, totals["true"] / 1e9)
-
-

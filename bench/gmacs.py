@@ -1,6 +1,6 @@
 """Parameters and GMACs of every network beside the figures its paper prints.
 
-    python -m bench.gmacs [--width 1280] [--height 720] [--json]
+python -m bench.gmacs [--width 1280] [--height 720] [--json]
 """
 
 import argparse
@@ -24,7 +24,7 @@ PAPER = {
     "estrnn-c90b10": (2.38, 215.26),
 }
 NOTES = {
-    "mmp-rnn-a7b8c16": "the paper's figure is, digit for digit, that of ESTRNN with C80 and B15: most likely a slip there",
+    "mmp-rnn-a7b8c16": "the paper's figure is, digit for digit, that of ESTRNN C80B15: most likely a slip there",
     "mmp-rnn-tiny": "ours: not in the paper",
     "mmp-net-tiny": "ours: not in the paper",
 }
@@ -46,14 +46,21 @@ def row(name: str, width: int, height: int) -> dict:
 
 
 def table(rows: list[dict]) -> str:
-    lines = [
-        f"{'network':34}{'params':>10}{'paper M':>9}{'GMACs, paper rule':>19}{'paper':>9}{'off by':>10}{'true GMACs':>12}"
-    ]
+    heads = ("network", "params", "paper M", "GMACs, paper rule", "paper", "off by", "true GMACs")
+    widths = (34, 10, 9, 19, 9, 10, 12)
+    lines = ["".join(f"{head:<{w}}" if w == 34 else f"{head:>{w}}" for head, w in zip(heads, widths, strict=True))]
     for r in rows:
-        printed = f"{r['paper_gmacs']:9.2f}{r['deviation_percent']:+9.3f}%" if r["paper_gmacs"] else f"{'-':>9}{'-':>10}"
-        millions = f"{r['paper_params_millions']:9.2f}" if r["paper_params_millions"] else f"{'-':>9}"
-        line = f"{r['network']:34}{r['params']:>10,}{millions}{r['paper_rule_gmacs']:>19.3f}{printed}{r['true_gmacs']:>12.2f}"
-        lines.append(f"{line}  {r['note']}".rstrip())
+        millions, gmacs, off = (r[key] for key in ("paper_params_millions", "paper_gmacs", "deviation_percent"))
+        cells = (
+            f"{r['network']:34}",
+            f"{r['params']:>10,}",
+            f"{millions:9.2f}" if millions else f"{'-':>9}",
+            f"{r['paper_rule_gmacs']:19.3f}",
+            f"{gmacs:9.2f}{off:+9.3f}%" if gmacs else f"{'-':>9}{'-':>10}",
+            f"{r['true_gmacs']:12.2f}",
+            f"  {r['note']}",
+        )
+        lines.append("".join(cells).rstrip())
     return "\n".join(lines)
 
 

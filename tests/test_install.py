@@ -20,9 +20,9 @@ def installed(tmp_path_factory):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / file, source)
+    offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-        + ["--target", str(target), str(source)],
+        [sys.executable, "-m", "pip", "install", *offline, "--target", str(target), str(source)],
         check=True,
         env={**os.environ, "VDEBLUR_NATIVE": "0"},
     )

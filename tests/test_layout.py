@@ -17,6 +17,9 @@ ALLOWED = {
     "vdeblur_fast/weights": {"weights", "reference", "errors"},
     "vdeblur_fast/engine": {"engine", "weights", "reference", "errors"},
     "vdeblur_fast/video": {"video", "errors"},
+    "vdeblur_fast/kernels": {"kernels"},
+    "vdeblur_fast/ops": {"ops", "kernels", "_cpu", "reference", "errors"},
+    "vdeblur_fast/modules": {"modules", "ops", "reference", "errors"},
 }
 
 

@@ -135,9 +135,7 @@ def make_trainer(arguments: argparse.Namespace) -> Trainer:
         data=arguments.data.resolve().name,
     )
     checkpoint = checkpoint_of(arguments.resume, out)
-    if recipe.uses_magnitude() and not (
-        checkpoint or arguments.magnitude or arguments.init or arguments.smoke
-    ):
+    if recipe.uses_magnitude() and not (checkpoint or arguments.magnitude or arguments.init or arguments.smoke):
         raise UserError(
             f"recipe {recipe.name} stands on a trained {recipe.magnitude_network}: train that first "
             f"and give its weights with --magnitude FILE"

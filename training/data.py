@@ -17,9 +17,7 @@ def training_clips(folder: Path, recipe: Recipe, seed: int) -> Dataset:
     return _synthesis(folder, "train", recipe, recipe.crop, seed, recipe.batch * recipe.steps)
 
 
-def validation_clips(
-    folder: Path, recipe: Recipe, clips: int, crop: int | None = None
-) -> tuple[Dataset, str]:
+def validation_clips(folder: Path, recipe: Recipe, clips: int, crop: int | None = None) -> tuple[Dataset, str]:
     """`clips` samples that are the same in every training, and the name of the part of the folder that they
     are from.
 
@@ -39,8 +37,6 @@ def validation_clips(
 def _synthesis(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
     import cv2
 
-    made = SynthesisDataset(
-        folder, split, recipe.frames, crop, seed=seed, length=length, degrade=recipe.degraded
-    )
+    made = SynthesisDataset(folder, split, recipe.frames, crop, seed=seed, length=length, degrade=recipe.degraded)
     cv2.setNumThreads(0)  # OpenCV's threads do not live on in worker processes, which would wait for them
     return made

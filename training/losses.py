@@ -14,9 +14,7 @@ from torch.nn.functional import avg_pool2d, l1_loss, pad
 EPSILON = 1e-3
 
 
-def charbonnier(
-    output: torch.Tensor, target: torch.Tensor, channels: Literal["sum", "mean"] = "sum"
-) -> torch.Tensor:
+def charbonnier(output: torch.Tensor, target: torch.Tensor, channels: Literal["sum", "mean"] = "sum") -> torch.Tensor:
     """Colour Charbonnier loss: one root for the three channels of a pixel (Eq. 6, epsilon = 0.001).
 
     Equivalent to:
@@ -117,9 +115,7 @@ class MMPLoss(nn.Module):
     ):
         super().__init__()
         if magnitude_weight and magnitude_net is None:
-            raise ValueError(
-                "MMPLoss: the motion magnitude loss needs magnitude_net; give one, or magnitude_weight=0"
-            )
+            raise ValueError("MMPLoss: the motion magnitude loss needs magnitude_net; give one, or magnitude_weight=0")
         self.gradient_weight, self.magnitude_weight = gradient_weight, magnitude_weight
         self.channels, self.distance = channels, distance
         self._magnitude_net = (magnitude_net,)  # in a tuple, so that it is not a submodule

@@ -29,14 +29,10 @@ def plot(log: Path, picture: Path) -> None:
     }
     panels = {title: names for title, names in panels.items() if names}
     figure = Figure(figsize=(6.4 * len(panels), 4.2), layout="constrained")
-    for axes, (title, names) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
+    for axes, (title, names) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for name in names:
             points = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot(
-                *zip(*points, strict=True), label=name.removeprefix("val_"), marker="." * (len(points) < 50)
-            )
+            axes.plot(*zip(*points, strict=True), label=name.removeprefix("val_"), marker="." * (len(points) < 50))
         axes.set(title=title, xlabel="step", yscale="log" if title == "training" else "linear")
         axes.grid(alpha=0.3)
         axes.legend()

@@ -25,9 +25,7 @@ def choose_device(name: str = "auto", local_rank: int = 0) -> torch.device:
         found = torch.cuda.device_count()
         index = local_rank if device.index is None else device.index
         if index >= found:
-            raise UserError(
-                f"--device {name} needs GPU number {index}, and {found} are here; choose --device cpu"
-            )
+            raise UserError(f"--device {name} needs GPU number {index}, and {found} are here; choose --device cpu")
         device = torch.device("cuda", index)
     return device
 

@@ -22,7 +22,8 @@ from .export import commit
 def make_card(trained: dict[str, Any], evaluation: dict[str, Any], data: str, validation: str) -> dict[str, Any]:
     """The card of weights to ship.
 
-    trained: the card that training wrote. evaluation: what `vdeblur evaluate --json` printed. data, validation: in words.
+    trained: the card that training wrote. evaluation: what `vdeblur evaluate --json` printed. data, validation: in
+    words.
 
     Raises UserError where the two speak of different networks.
     """

@@ -40,9 +40,7 @@ class Trainer:
     last.safetensors and, where there is a validation, best.safetensors.
     """
 
-    def __init__(
-        self, recipe: Recipe, task: Task, dataset: Dataset, run: Run, validation: Validation | None = None
-    ):
+    def __init__(self, recipe: Recipe, task: Task, dataset: Dataset, run: Run, validation: Validation | None = None):
         shares = distributed.world_size() * run.parts
         if recipe.batch % shares:
             raise UserError(
@@ -92,9 +90,7 @@ class Trainer:
         run, rank, world = self.run, distributed.rank(), distributed.world_size()
         loader = DataLoader(
             self.dataset,
-            batch_sampler=StepSampler(
-                self.step, self.recipe.steps, self.recipe.batch, rank, world, run.parts
-            ),
+            batch_sampler=StepSampler(self.step, self.recipe.steps, self.recipe.batch, rank, world, run.parts),
             num_workers=run.workers,
             worker_init_fn=begin_worker,
             pin_memory=run.device.type == "cuda",
@@ -182,9 +178,7 @@ class Trainer:
         state = load_checkpoint(path)
         trained = state["settings"]["network"]
         if trained != self.recipe.network:
-            raise UserError(
-                f"{path} is a training of {trained}, not of {self.recipe.network}; choose another --out"
-            )
+            raise UserError(f"{path} is a training of {trained}, not of {self.recipe.network}; choose another --out")
         if state["step"] > self.recipe.steps:
             raise UserError(f"{path} is at step {state['step']} already; give more --steps, or another --out")
         self.stepper.load(state)

@@ -18,9 +18,7 @@ class Validation:
         self._batches: list[Batch] | None = None
 
     @torch.no_grad()
-    def __call__(
-        self, task: Task, network: nn.Module, device: torch.device, dtype: torch.dtype
-    ) -> dict[str, float]:
+    def __call__(self, task: Task, network: nn.Module, device: torch.device, dtype: torch.dtype) -> dict[str, float]:
         """Means of `task.columns` over the clips, and "worst": the score of the worst clip."""
         if self._batches is None:
             self._batches = list(DataLoader(self._dataset, 1, num_workers=self.workers))

@@ -1,8 +1,9 @@
 """Fast video deblurring: a blurry video goes in, a sharp one comes out.
 
-    vdeblur run in.mp4 out.mp4                          # the command
-    vdeblur_fast.Deblurrer("mmp-rnn-tiny").stream(...)  # frames in, frames out
-    vdeblur_fast.build("mmp-rnn-a9b10c18")              # a network, in plain PyTorch
+vdeblur run in.mp4 out.mp4                          # the command
+vdeblur_fast.Deblurrer("mmp-rnn-tiny").stream(...)  # frames in, frames out
+vdeblur_fast.build("mmp-rnn-a9b10c18")              # a network, in plain PyTorch
+vdeblur_fast.GSTA(channels=64)                      # gated spatio-temporal attention, fused
 """
 
 from importlib import import_module
@@ -13,12 +14,32 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     from .engine import Deblurrer
+    from .modules import GSTA, FrameSummary
+    from .ops import explain, use_backend
     from .reference.networks import build, networks
 
-__all__ = ["Deblurrer", "UserError", "__version__", "build", "networks"]
+__all__ = [
+    "GSTA",
+    "Deblurrer",
+    "FrameSummary",
+    "UserError",
+    "__version__",
+    "build",
+    "explain",
+    "networks",
+    "use_backend",
+]
 
 # Fetched when first asked for: what needs no torch (vdeblur --help, the errors) should not wait for it.
-_HOME = {"Deblurrer": ".engine", "build": ".reference.networks", "networks": ".reference.networks"}
+_HOME = {
+    "Deblurrer": ".engine",
+    "FrameSummary": ".modules",
+    "GSTA": ".modules",
+    "build": ".reference.networks",
+    "explain": ".ops",
+    "networks": ".reference.networks",
+    "use_backend": ".ops",
+}
 
 try:
     __version__ = version("vdeblur-fast")

@@ -29,9 +29,7 @@ class FrameSummary:
         if not tiles:
             raise ValueError("FrameSummary.merge: needs at least one tile, got none")
         if any(tile.peak is None or tile.total is None or tile.pixels is None for tile in tiles):
-            raise ValueError(
-                "FrameSummary.merge: every tile needs peak, total and pixels, as GSTA.squeeze gives them"
-            )
+            raise ValueError("FrameSummary.merge: every tile needs peak, total and pixels, as GSTA.squeeze gives them")
         pixels = sum(tile.pixels for tile in tiles)
         peaks = torch.stack([tile.peak for tile in tiles])
         peak = peaks.amax(0)

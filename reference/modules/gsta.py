@@ -74,7 +74,5 @@ class GSTA(nn.Module):
         return self.ops.spatial_squeeze(x, self.spatial.weight.flatten(1), self.spatial.bias, *gate, **wanted)
 
     def _distribute(self, x: torch.Tensor, aggregate: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-        mixed = self.ops.temporal_squeeze(
-            aggregate, mean, self.temporal.weight.flatten(1), self.temporal.bias
-        )
+        mixed = self.ops.temporal_squeeze(aggregate, mean, self.temporal.weight.flatten(1), self.temporal.bias)
         return self.ops.pixel_distribute(x, mixed, self.pixel.weight.flatten(1), self.pixel.bias)

@@ -24,9 +24,7 @@ class RDB(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"RDB: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.activation = activation
-        self.dense = nn.ModuleList(
-            nn.Conv2d(channels + i * growth, growth, 3, padding=1) for i in range(layers)
-        )
+        self.dense = nn.ModuleList(nn.Conv2d(channels + i * growth, growth, 3, padding=1) for i in range(layers))
         self.fuse = nn.Conv2d(channels + layers * growth, channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""ESTRNN: the recurrent network that MMP-RNN builds on and compares itself with (Zhong et al., ECCV 2020 and IJCV 2022).
+"""ESTRNN: the recurrent network that MMP-RNN builds on and compares itself with (Zhong et al., 2020).
 
 The layers are those of the authors' journal version (GELU). In Table 2 of MMP-RNN a name's C is 5 * features here.
 """

@@ -1,9 +1,9 @@
 """MMP-RNN: a recurrent network of residual dense blocks that knows how blurred each pixel is (Wang et al., ECCV 2022).
 
 From the paper: the cell, the magnitude prior, the two features passed on, the fusion of five frames, the global skip
-(Fig. 3, Table 2). Inferred from the paper's counts, for no published code has it: the second branch of MMAM and no channel
-attention. The published code's variant is `MMPRNN(..., shift=False, channel_attention=True)`. Ours: `stem_stride=2`,
-which makes the small network of `mmp-rnn-tiny`.
+(Fig. 3, Table 2). Inferred from the paper's counts, for no published code has it: the second branch of MMAM and no
+channel attention. The published code's variant is `MMPRNN(..., shift=False, channel_attention=True)`. Ours:
+`stem_stride=2`, which makes the small network of `mmp-rnn-tiny`.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ class Entry(NamedTuple):
 class Extractor(nn.Module):
     """F_B0, MMAM, F_B1, F_B2: the features of one frame before anything is known of the others.
 
-    frame (B, 3, H, W) centred on 0, magnitude (B, 1, H/s, W/s) or None -> l_t (B, outputs, H/4, W/4), s the stem's stride.
+    frame (B, 3, H, W) centred on 0, magnitude (B, 1, H/s, W/s) or None -> l_t (B, outputs, H/4, W/4), s the stem's
+    stride.
     """
 
     def __init__(self, features: int, outputs: int, mmam: bool, shift: bool, stem_stride: int):
@@ -86,9 +87,11 @@ class MMPRNN(VideoNetwork):
     """MMP-RNN. clip (B, T, 3, H, W), RGB in 0..1, H and W multiples of 4 -> the sharp clip.
 
     features: C, n_c of the paper. blocks_a, blocks_b: RDBs of the cell and of the reconstructor ("A9B10C18").
-    mmam: use the magnitude prior (Table 4's "w/o MMAM" is False). ndf: pass on the features before deblurring ("w/o NDF").
-    shift, channel_attention: see the top of this file. magnitude_net: the MMP-Net; the paper's where None is given. It is
-    trained first and stays as it is: always in evaluation mode, no gradient to its weights.
+    mmam: use the magnitude prior (Table 4's "w/o MMAM" is False).
+    ndf: pass on the features before deblurring ("w/o NDF" is False).
+    shift, channel_attention: see the top of this file.
+    magnitude_net: the MMP-Net; the paper's where None is given. It is trained first and stays as it is: always in
+    evaluation mode, no gradient to its weights.
     stem_stride: 1 in the paper; with 2 nothing but the skip works at full resolution.
     """
 
@@ -141,8 +144,9 @@ class MMPRNN(VideoNetwork):
     def start_from_identity(self) -> None:
         """Sets the weights so that the network gives back what it is given: the best place to start training from.
 
-        Everything behind that keeps the size of its signal from layer to layer, so that the first gradients say something:
-        with PyTorch's default a chain of so many layers without activations fades to the size of its biases.
+        Everything behind that keeps the size of its signal from layer to layer, so that the first gradients say
+        something: with PyTorch's default a chain of so many layers without activations fades to the size of its
+        biases.
         """
         for name, module in self.named_modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("magnitude_net"):

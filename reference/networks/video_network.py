@@ -16,7 +16,7 @@ class VideoNetwork(nn.Module):
     A subclass gives two steps, and everything else follows from them:
 
     * `encode(frame, state)`: once per frame, in order; what the frame is to itself and to its neighbours.
-    * `decode(window, state)`: once per output; the entries of `past` frames, the frame and `future` frames -> its image.
+    * `decode(window, state)`: once per output; the entries of `past` frames, it and `future` frames -> its image.
 
     Both take and return a state of their own (None at the start), which only the network understands.
     """
@@ -35,9 +35,9 @@ class VideoNetwork(nn.Module):
         raise NotImplementedError
 
     def forward(self, clip: torch.Tensor, ends: Literal["replicate", "valid"] = "replicate") -> torch.Tensor:
-        """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid" as in the papers.
+        """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid".
 
-        With ends="replicate" the entries of the first and the last frame stand in for the missing neighbours.
+        ends="valid" is what the papers do; with "replicate" the entries of the first and the last frame stand in for the missing neighbours.
 
         Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window.
         """

@@ -1,4 +1,4 @@
-"""The operators in plain PyTorch: what every fused body is checked against, and what gradients are recomputed through."""
+"""The operators in plain PyTorch: the truth that fused bodies and gradients are held to."""
 
 from .pixel_distribute import pixel_distribute
 from .spatial_squeeze import SpatialSqueeze, spatial_squeeze

@@ -43,9 +43,7 @@ def spatial_squeeze(
     logits = weight.to(pixels) @ pixels + bias.to(pixels)[:, None]
     attention = weighted = logits.softmax(-1)
     if gate_weight is not None:
-        mask = torch.sigmoid(gate_weight.to(pixels)[None] @ pixels + gate_bias.to(pixels)).unflatten(
-            -1, x.shape[3:]
-        )
+        mask = torch.sigmoid(gate_weight.to(pixels)[None] @ pixels + gate_bias.to(pixels)).unflatten(-1, x.shape[3:])
     if mask is not None:
         weighted = attention * (1 - mask.to(pixels).flatten(3))
     return SpatialSqueeze(

@@ -41,9 +41,7 @@ def test_psnr_and_ssim_are_those_of_scikit_image(evaluate, pair):
     psnr = np.mean([peak_signal_noise_ratio(truth, image, data_range=255) for truth, image in images])
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
     ssim = np.mean([structural_similarity(*both, data_range=255, **options) for both in images])
-    assert clip["psnr_before"] == pytest.approx(
-        psnr, abs=0.3
-    )  # the reader's colours are finer than swscale's
+    assert clip["psnr_before"] == pytest.approx(psnr, abs=0.3)  # the reader's colours are finer than swscale's
     assert clip["ssim_before"] == pytest.approx(ssim, abs=0.01)
 
 

@@ -10,9 +10,7 @@ from tests.cli.conftest import pictures, write_video
 from vdeblur_fast.cli import models
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 def test_an_interrupted_run_leaves_nothing_and_touches_nothing(tmp_path, weights, number, code):
     source = write_video(tmp_path / "long.mkv", pictures(10) * 400)
     folder = tmp_path / "out"

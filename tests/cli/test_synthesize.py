@@ -78,9 +78,7 @@ def test_mistakes_leave_nothing(mistake, sharp, tmp_path, options, sentence):
 
 def test_an_existing_output_stays(mistake, sharp, tmp_path):
     (tmp_path / "out.mkv").write_bytes(b"precious")
-    assert "exists already" in mistake(
-        "synthesize", sharp, tmp_path / "new.mkv", "--sharp-out", tmp_path / "out.mkv"
-    )
+    assert "exists already" in mistake("synthesize", sharp, tmp_path / "new.mkv", "--sharp-out", tmp_path / "out.mkv")
     assert (tmp_path / "out.mkv").read_bytes() == b"precious"
     assert not (tmp_path / "new.mkv").exists()
     assert frame_count(sharp) == 24

@@ -26,9 +26,7 @@ def make_trainer(tmp_path):
     def make(kind="deblur", validate=True, run=None, random=3, **settings):
         recipe = toy_recipe(kind, **settings)
         torch.manual_seed(random)
-        where = Run(
-            **{"out": tmp_path / "out", "quiet": True, "log_every": 1, "validate_every": 2, **(run or {})}
-        )
+        where = Run(**{"out": tmp_path / "out", "quiet": True, "log_every": 1, "validate_every": 2, **(run or {})})
         validation = Validation(Clips(seed=99), 3) if validate else None
         return Trainer(recipe, recipe.make_task(), Clips(), where, validation)
 

@@ -118,10 +118,7 @@ def test_mistakes_get_one_sentence(arguments, sentence, pictures, tmp_path, caps
 def test_empty_data(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "missing"):
-        assert (
-            main(["mmp-net-tiny", "--data", str(tmp_path / folder), "--out", str(tmp_path / "o"), *COMMON])
-            == 2
-        )
+        assert main(["mmp-net-tiny", "--data", str(tmp_path / folder), "--out", str(tmp_path / "o"), *COMMON]) == 2
         error = capsys.readouterr().err
         assert str(tmp_path / folder) in error
         assert error.count("\n") == 1

@@ -108,18 +108,14 @@ def test_shake_keeps_every_frame_and_repeats_itself():
     again = list(synthesize_video(iter(frames), mode="shake", blur=3, seed=3))
     other = list(synthesize_video(iter(frames), mode="shake", blur=3, seed=4))
     assert len(made) == len(frames)
-    assert all(
-        np.array_equal(a, b) for x, y in zip(made, again, strict=True) for a, b in zip(x, y, strict=True)
-    )
+    assert all(np.array_equal(a, b) for x, y in zip(made, again, strict=True) for a, b in zip(x, y, strict=True))
     assert not np.array_equal(made[2][0], other[2][0])
     assert np.mean([magnitude for *_, magnitude in made]) * 150 == pytest.approx(3, rel=0.15)
 
 
 def test_shake_without_blur_returns_the_frames():
     frames = pan(3, 1, 64, 80)
-    for frame, (blurry, sharp, magnitude) in zip(
-        frames, synthesize_video(frames, "shake", blur=0), strict=True
-    ):
+    for frame, (blurry, sharp, magnitude) in zip(frames, synthesize_video(frames, "shake", blur=0), strict=True):
         assert np.array_equal(blurry, sharp)
         assert magnitude.max() == 0
         assert np.abs(sharp.astype(int) - frame).mean() < 1.5

@@ -45,9 +45,7 @@ def test_response_rejects_a_folded_curve():
 
 def test_no_degradation_only_rounds():
     camera, frames = Response(), np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3)).astype(np.uint8)
-    assert np.array_equal(
-        Degradation().apply(camera.to_light(frames), camera, np.random.default_rng(1)), frames
-    )
+    assert np.array_equal(Degradation().apply(camera.to_light(frames), camera, np.random.default_rng(1)), frames)
 
 
 @pytest.mark.parametrize("levels", [2.0, 6.0])

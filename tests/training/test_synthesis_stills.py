@@ -46,9 +46,7 @@ def test_translation_gives_the_exact_box_blur():
     times = (np.arange(steps) + 0.5) / steps
     blurry, sharp, smear = render_exposure([plane], [steady(x=steps).homographies(times)], SIZE)
     rows = (plane.texture[0::2] + plane.texture[1::2])[8 : 8 + SIZE[0], :, :3] / 2
-    between = (
-        rows[:, 1:-1] + rows[:, 2:]
-    ) / 2  # half a texture pixel right of each texture pixel's right border
+    between = (rows[:, 1:-1] + rows[:, 2:]) / 2  # half a texture pixel right of each texture pixel's right border
     shifted = [between[:, 16 + 2 * k :: 2][:, : SIZE[1]] for k in range(steps)]
     np.testing.assert_allclose(blurry, np.mean(shifted, axis=0), atol=2e-4)
     np.testing.assert_allclose(sharp, shifted[steps // 2], atol=2e-4)
@@ -135,7 +133,5 @@ def test_longest_smear_and_reach_hold():
 def test_frames_never_show_a_border():
     white = np.full((40, 40, 3), 255, np.uint8)
     path = with_blur(random_path(np.random.default_rng(5), SIZE), SIZE, 4, 1.0, 20, 30, 90)
-    scene = background(
-        white, path.homographies(np.linspace(0, 4, 65)), SIZE, CAMERA, np.random.default_rng(0)
-    )
+    scene = background(white, path.homographies(np.linspace(0, 4, 65)), SIZE, CAMERA, np.random.default_rng(0))
     assert render_clip(scene, [], path, 1.0, SIZE, 4).blurry.min() > 0.999

@@ -56,9 +56,7 @@ def test_to_rgb_matches_the_formula(pix_fmt, matrix, span):
     assert np.abs(got / top - want).max() <= 0.51 / top
 
 
-@pytest.mark.parametrize(
-    ("pix_fmt", "white"), [("yuv444p", 235), ("yuv444p10le", 940), ("yuv444p12le", 3760)]
-)
+@pytest.mark.parametrize(("pix_fmt", "white"), [("yuv444p", 235), ("yuv444p10le", 940), ("yuv444p12le", 3760)])
 def test_white_is_the_full_scale(pix_fmt, white):
     form = layout(pix_fmt)
     frame = empty_frame(pix_fmt, 6, 4)

@@ -59,9 +59,7 @@ def test_16_bits_survive(tmp_path, extension):
 def test_the_same_names_come_out(folder, tmp_path):
     reader = open_reader(folder)
     process(reader, open_writer(f"{tmp_path}/out/", reader), None)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
-        f"f{index}.png" for index in range(12)
-    )
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(f"f{index}.png" for index in range(12))
     for index in range(12):
         assert (read_image(tmp_path / "out" / f"f{index}.png") == picture(index, 20, 14)).all()
 
@@ -125,9 +123,7 @@ def test_many_images_do_not_go_into_one(folder, tmp_path):
 
 
 def test_patterns(folder, tmp_path):
-    assert [frame.name for frame in open_reader(folder / "f%d.png")] == [
-        f"f{index}.png" for index in range(12)
-    ]
+    assert [frame.name for frame in open_reader(folder / "f%d.png")] == [f"f{index}.png" for index in range(12)]
     with pytest.raises(InputError, match=r"no file matches .*g%03d.png"):
         open_reader(folder / "g%03d.png")
 

@@ -223,9 +223,7 @@ def test_depth_and_chroma_are_kept_where_the_encoder_can(codec, source, want):
     assert pixel_formats(find_encoder(codec), layout(source))[0] == want
 
 
-@pytest.mark.parametrize(
-    "codec", ["h264", "hevc", "vp9", "av1", "ffv1", "prores", "mpeg4", "mjpeg", "libx264rgb"]
-)
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "ffv1", "prores", "mpeg4", "mjpeg", "libx264rgb"])
 def test_codecs(reader, tmp_path, codec):
     writer = open_writer(tmp_path / "out.mkv", reader, codec=codec)
     process(reader, writer, None)

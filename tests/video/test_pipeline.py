@@ -75,9 +75,7 @@ def test_without_an_engine_frames_pass():
 def test_transform_sees_before_and_after():
     writer = Writer()
     process(frames(5), writer, Delay(), transform=lambda before, after: np.concatenate((before, after), 1))
-    assert [frame.image[0, :, 0].tolist() for frame in writer.got] == [
-        [i, i, 100 + i, 100 + i] for i in range(5)
-    ]
+    assert [frame.image[0, :, 0].tolist() for frame in writer.got] == [[i, i, 100 + i, 100 + i] for i in range(5)]
 
 
 @pytest.mark.parametrize("slow", ["engine", "writer"])

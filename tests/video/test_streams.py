@@ -60,10 +60,7 @@ def test_chapters_stay(rich):
     *_, before, after = rich
     want = [(c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]) for c in CHAPTERS]
     for container in (before, after):
-        found = [
-            (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"])
-            for c in container.chapters()
-        ]
+        found = [(c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]) for c in container.chapters()]
         assert found == want
 
 
@@ -75,9 +72,7 @@ def test_rotation_and_pixel_shape_stay(rich):
 
 def test_unusual_tags_stay_in_mp4(tmp_path):
     source, result = tmp_path / "in.mp4", tmp_path / "out.mp4"
-    make_video(
-        source, metadata={"com.example.lens": "50mm", "title": "T"}, muxer={"movflags": "use_metadata_tags"}
-    )
+    make_video(source, metadata={"com.example.lens": "50mm", "title": "T"}, muxer={"movflags": "use_metadata_tags"})
     copy(source, result)
     with av.open(str(result)) as container:
         assert container.metadata["com.example.lens"] == "50mm"
@@ -119,9 +114,7 @@ def test_sound_that_does_not_fit_is_named(tmp_path):
     source = tmp_path / "in.mp4"
     make_video(source, audio=("aac",))
     _, warnings = copy(source, tmp_path / "out.webm")
-    assert warnings == [
-        "the audio track 1 (aac) was left out, because webm files cannot hold it; an .mkv file may"
-    ]
+    assert warnings == ["the audio track 1 (aac) was left out, because webm files cannot hold it; an .mkv file may"]
 
 
 @pytest.mark.parametrize("form", ["mp4", "mkv"])
@@ -163,9 +156,7 @@ def test_containers_without_rotation_get_upright_pixels(tmp_path, rotation):
 
 def test_hdr_mastering_data_stays(tmp_path):
     source, result = tmp_path / "in.mkv", tmp_path / "out.mkv"
-    display = (
-        "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):cll=1000,400"
-    )
+    display = "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):cll=1000,400"
     make_video(source, frames=2, pix_fmt="yuv420p10le", options={"x264-params": display})
     for codec in ("h264", "hevc"):
         copy(source, result, codec=codec, overwrite=True)

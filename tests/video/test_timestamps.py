@@ -30,9 +30,7 @@ def copy(source, result, start=None, end=None, **options):
     return process(reader, writer, None), writer.warnings
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [("mp4", "mp4"), ("mkv", "mkv"), ("mkv", "mp4"), ("mov", "mov")]
-)
+@pytest.mark.parametrize(("before", "after"), [("mp4", "mp4"), ("mkv", "mkv"), ("mkv", "mp4"), ("mov", "mov")])
 @pytest.mark.parametrize("case", CASES)
 def test_times_are_exact(tmp_path, case, before, after):
     source, result = tmp_path / f"in.{before}", tmp_path / f"out.{after}"
@@ -40,9 +38,7 @@ def test_times_are_exact(tmp_path, case, before, after):
     count, warnings = copy(source, result)
     assert warnings == []
     assert times_of(result) == times_of(source)
-    assert (
-        len(times_of(result)) == count == len(CASES[case].get("times", range(CASES[case].get("frames", 12))))
-    )
+    assert len(times_of(result)) == count == len(CASES[case].get("times", range(CASES[case].get("frames", 12))))
 
 
 @pytest.mark.parametrize("case", ["ntsc", "variable", "sound"])
@@ -96,9 +92,7 @@ def test_transport_streams_say_that_they_begin_later(tmp_path):
 @pytest.mark.parametrize("size", [(1, 1), (1, 8), (8, 1), (33, 17), (48, 80), (17, 16), (2, 2)], ids=str)
 def test_any_size_in_h264(tmp_path, size):
     source, result = tmp_path / "in.mkv", tmp_path / "out.mp4"
-    make_video(
-        source, frames=3, size=size, codec="ffv1", pix_fmt="yuv444p", options={"slices": "1", "level": "1"}
-    )
+    make_video(source, frames=3, size=size, codec="ffv1", pix_fmt="yuv444p", options={"slices": "1", "level": "1"})
     assert copy(source, result) == (3, [])
     with av.open(str(result)) as container:
         frame = next(container.decode(video=0))
@@ -138,8 +132,7 @@ def test_a_part_begins_at_zero_and_stays_in_step(tmp_path, form):
         assert abs(sounds[data] - first - time) <= MS
     with av.open(str(result)) as container:
         chapters = [
-            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
-            for c in container.chapters()
+            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"])) for c in container.chapters()
         ]
     assert chapters == [(0, pytest.approx(0.08)), (pytest.approx(0.08), pytest.approx(0.48))]
 

@@ -51,7 +51,7 @@ def test_a_folder_is_no_file(network, tmp_path):
 def test_what_is_no_safetensors_file_is_named(network, tmp_path, content):
     path = tmp_path / "w.pth"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="pickles .* are not read"):
+    with pytest.raises(WeightsError, match=r"pickles .* are not read"):
         weights.load_file(network, path)
 
 
@@ -66,7 +66,9 @@ def test_weights_of_another_network_are_named_and_nothing_is_touched(tmp_path):
     path = save(build("estrnn-c70b7"), tmp_path / "w.safetensors", "estrnn-c70b7")
     network = build("mmp-rnn-tiny")
     before = network.fuse.weight.clone()
-    with pytest.raises(WeightsError, match=r"does not fit mmp-rnn-tiny \(it says it is for estrnn-c70b7\): \d+ tensors"):
+    with pytest.raises(
+        WeightsError, match=r"does not fit mmp-rnn-tiny \(it says it is for estrnn-c70b7\): \d+ tensors"
+    ):
         weights.load_file(network, path, "mmp-rnn-tiny")
     assert torch.equal(network.fuse.weight, before)
 
@@ -80,7 +82,9 @@ def test_values_that_are_not_finite_are_named(network, tmp_path):
 
 def test_missing_and_misshapen_tensors_are_named(network, tmp_path):
     path = save(network, tmp_path / "w.safetensors", **{"skip.bias": None, "fuse.bias": torch.zeros(7)})
-    with pytest.raises(WeightsError, match=r"1 tensors missing \(skip\.bias\).*1 tensors of another shape \(fuse\.bias\)"):
+    with pytest.raises(
+        WeightsError, match=r"1 tensors missing \(skip\.bias\).*1 tensors of another shape \(fuse\.bias\)"
+    ):
         weights.load_file(network, path)
 
 

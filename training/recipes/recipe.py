@@ -87,9 +87,7 @@ class Recipe:
         net = own if own is not None else separate
         if magnitude is not None:
             if net is None:
-                raise UserError(
-                    f"Recipe {self.name} has no use for an MMP-Net; leave out --magnitude {magnitude}"
-                )
+                raise UserError(f"Recipe {self.name} has no use for an MMP-Net; leave out --magnitude {magnitude}")
             load_file(net, magnitude, self.magnitude_network)
         return DeblurTask(
             network,
@@ -128,9 +126,7 @@ class Recipe:
         )
 
     def learning_rate_at(self, step: int) -> float:
-        return learning_rate(
-            step, self.steps, self.learning_rate, self.final_learning_rate, self.warmup, self.schedule
-        )
+        return learning_rate(step, self.steps, self.learning_rate, self.final_learning_rate, self.warmup, self.schedule)
 
     def smoke(self) -> "Recipe":
         """The same in seconds: to see that everything runs, not to get weights."""

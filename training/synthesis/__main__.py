@@ -12,9 +12,7 @@ from .validation import write_validation
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.synthesis", description=__doc__)
     parser.add_argument("data", type=Path, help="folder of sharp clips and stills")
-    parser.add_argument(
-        "out", type=Path, help="folder to write: blurry/NAME/0000.png and sharp/NAME/0000.png"
-    )
+    parser.add_argument("out", type=Path, help="folder to write: blurry/NAME/0000.png and sharp/NAME/0000.png")
     parser.add_argument("--split", choices=["train", "val", "all"], default="val")
     parser.add_argument("--frames", type=int, default=12, help="frames of a sequence (default 12)")
     parser.add_argument("--seed", type=int, default=0)

@@ -106,9 +106,7 @@ def decode(path: Path) -> Iterator[np.ndarray]:
                     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
                 yield image
     except (av.FFmpegError, IndexError) as error:
-        raise UserError(
-            f"{path} cannot be read as a video; repair it or take it out of the folder"
-        ) from error
+        raise UserError(f"{path} cannot be read as a video; repair it or take it out of the folder") from error
 
 
 def _build(path: Path, folder: Path) -> None:

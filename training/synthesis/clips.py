@@ -24,9 +24,7 @@ _LONGEST = 25  # pixels of mean smear that a window shall not exceed
 _MARGIN = 16  # pixels rendered around a crop, so that fetched pixels come from inside
 
 
-def average(
-    lights: Iterable[np.ndarray], aheads: Sequence[np.ndarray], backs: Sequence[np.ndarray]
-) -> np.ndarray:
+def average(lights: Iterable[np.ndarray], aheads: Sequence[np.ndarray], backs: Sequence[np.ndarray]) -> np.ndarray:
     """Mean of N frames of linear light (H, W, C), with frames in between where they are far apart (Eq. 1).
 
     Args:

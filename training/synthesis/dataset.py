@@ -65,8 +65,7 @@ class SynthesisDataset(Dataset):
         self.clips = [clip for path in clips if can_average(clip := archived(path, cache), frames)]
         if not (self.stills or self.clips):
             raise UserError(
-                f"no clip in {folder} is long enough for {frames} blurry frames;"
-                f" use fewer frames or longer clips"
+                f"no clip in {folder} is long enough for {frames} blurry frames; use fewer frames or longer clips"
             )
 
     def __len__(self) -> int:
@@ -90,9 +89,7 @@ class SynthesisDataset(Dataset):
             "mask": (smear > BLURRED).astype(np.float32),
         }
         turn = _random_turn(rng, self.size)
-        return {
-            name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()
-        }
+        return {name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()}
 
     def _from_clip(self, rng: np.random.Generator, response: Response) -> Exposures:
         clip = self.clips[rng.integers(len(self.clips))]

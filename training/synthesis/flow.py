@@ -54,9 +54,7 @@ def inserts(aheads: Sequence[np.ndarray]) -> int:
     return int(np.clip(np.ceil(fastest), 1, 8))
 
 
-def between(
-    before: np.ndarray, after: np.ndarray, ahead: np.ndarray, back: np.ndarray, time: float
-) -> np.ndarray:
+def between(before: np.ndarray, after: np.ndarray, ahead: np.ndarray, back: np.ndarray, time: float) -> np.ndarray:
     """The frame at `time` in (0, 1) between two frames of linear light.
 
     The flows from the middle frame to both neighbours are combined from theirs (Jiang et al., Super SloMo,

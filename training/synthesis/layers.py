@@ -136,9 +136,7 @@ def _matte(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """(h, w) float32 alpha of a random ellipse, blob or polygon with a soft border; 0 along the edge."""
     kind = rng.choice(["ellipse", "blob", "polygon"])
     turns = (
-        np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 8)))
-        if kind == "polygon"
-        else np.linspace(0, 2 * np.pi, 64)
+        np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 8))) if kind == "polygon" else np.linspace(0, 2 * np.pi, 64)
     )
     radius = np.ones_like(turns)
     if kind == "blob":

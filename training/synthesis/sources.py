@@ -74,9 +74,7 @@ def _from_manifest(folder: Path, wanted: tuple[str, ...]) -> list[Path]:
     files = [folder / row["path"] for row in rows if row[column] in wanted]
     missing = [path for path in files if not path.is_file()]
     if missing:
-        raise UserError(
-            f"{manifest} names {missing[0]}, which does not exist; correct the line or add the file"
-        )
+        raise UserError(f"{manifest} names {missing[0]}, which does not exist; correct the line or add the file")
     return files
 
 

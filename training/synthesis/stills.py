@@ -141,9 +141,7 @@ def movement(homographies: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.concatenate([ahead[:1], (ahead[1:] + back[:-1]) / 2, back[-1:]])
 
 
-def _warp(
-    texture: np.ndarray, sampling: np.ndarray, size: tuple[int, int], border: int, out=None
-) -> np.ndarray:
+def _warp(texture: np.ndarray, sampling: np.ndarray, size: tuple[int, int], border: int, out=None) -> np.ndarray:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpPerspective(texture, sampling, size[::-1], dst=out, flags=flags, borderMode=border)
 

@@ -55,9 +55,7 @@ def synthesize_video(
         ValueError: an argument out of range, or a frame of another shape or type than the first.
     """
     _check(mode, window, period, blur, duty, noise)
-    return _synthesize(
-        frames, mode, window, period or window, blur, duty, noise, seed, response or Response()
-    )
+    return _synthesize(frames, mode, window, period or window, blur, duty, noise, seed, response or Response())
 
 
 def _check(mode: str, window: int, period: int | None, blur: float, duty: float, noise: float) -> None:
@@ -66,9 +64,7 @@ def _check(mode: str, window: int, period: int | None, blur: float, duty: float,
     if window < 1:
         raise ValueError(f"synthesize_video: window must be at least 1 frame, got {window}")
     if period is not None and period < window:
-        raise ValueError(
-            f"synthesize_video: period must be at least the window of {window} frames, got {period}"
-        )
+        raise ValueError(f"synthesize_video: period must be at least the window of {window} frames, got {period}")
     if blur < 0 or noise < 0:
         raise ValueError(f"synthesize_video: blur and noise must not be negative, got {blur} and {noise}")
     if not 0 < duty <= 1:
@@ -92,9 +88,7 @@ def _synthesize(frames, mode, window, period, blur, duty, noise, seed, response)
         yield noisy, stored(sharp, response, first.dtype.type), magnitude_of(smear)
 
 
-def _averaged(
-    frames: Iterator[np.ndarray], window: int, period: int, response: Response
-) -> Iterator[Exposed]:
+def _averaged(frames: Iterator[np.ndarray], window: int, period: int, response: Response) -> Iterator[Exposed]:
     held, aheads, backs, before, wait = [], [], [], None, 0
     for frame in frames:
         now = gray(frame)

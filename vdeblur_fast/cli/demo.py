@@ -18,8 +18,8 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(
         "demo",
         help="make a blurry clip of a photograph, sharpen it and compare",
-        description="Shakes a camera before a photograph that scikit-image ships, sharpens the blurry clip, measures what "
-        "was gained, and writes a before/after video and picture. With --input, sharpens that clip instead.",
+        description="Shakes a camera before a photograph that scikit-image ships, sharpens the blurry clip, measures "
+        "what was gained, and writes a before/after video and picture. With --input, sharpens that clip instead.",
     )
     add = parser.add_argument
     add("--input", metavar="CLIP", help="a blurry video of yours, instead of the photograph")
@@ -32,9 +32,7 @@ def execute(options: argparse.Namespace) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"the folder {folder} cannot be made ({error.strerror}); name another with --output"
-        ) from error
+        raise UserError(f"the folder {folder} cannot be made ({error.strerror}); name another with --output") from error
     blurry, sharp = options.input or str(folder / "blurry.mp4"), str(folder / "sharp.mp4")
     if not options.input:
         _make_blurry(folder, blurry)
@@ -97,9 +95,7 @@ def _compare(blurry: str, sharp: str, folder: Path) -> None:
         if shown in (0, middle):  # the first stands in where the video is shorter than it says
             bits = 8 if one.dtype == "uint8" else 16
             both = side_by_side(one, other)[..., ::-1]
-            picture.write_bytes(
-                cv2.imencode(".png", both if bits == 8 else (both >> 8).astype("uint8"))[1].tobytes()
-            )
+            picture.write_bytes(cv2.imencode(".png", both if bits == 8 else (both >> 8).astype("uint8"))[1].tobytes())
         shown += 1
         return split(one, other)
 

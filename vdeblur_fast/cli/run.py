@@ -34,9 +34,7 @@ def execute(options: argparse.Namespace) -> None:
     transform = {"side": side_by_side, "split": split, None: None}[options.compare]
     width = reader.width * (2 if options.compare == "side" else 1)
     with Progress(reader.frames_estimate, options.quiet) as progress:
-        writer = open_writer(
-            options.output, source=reader, size=(width, reader.height), **writer_options(options)
-        )
+        writer = open_writer(options.output, source=reader, size=(width, reader.height), **writer_options(options))
         frames = process(reader, writer, deblurrer, lambda _: progress.advance(), transform)
     tell(reader, [writer], options.quiet)
     if not options.quiet:

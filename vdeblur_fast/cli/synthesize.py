@@ -43,9 +43,7 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
         metavar="N",
         help="frames averaged, such as 7 to 13 (11)",
     )
-    add(
-        "--period", type=whole("--period", 1), metavar="N", help="sharp frames for each blurry one (--frames)"
-    )
+    add("--period", type=whole("--period", 1), metavar="N", help="sharp frames for each blurry one (--frames)")
     add(
         "--blur",
         type=number("--blur", 0, 1000),
@@ -75,18 +73,13 @@ def execute(options: argparse.Namespace) -> None:
     outputs = [options.blurry] + [options.sharp_out] * (options.sharp_out is not None)
     expected = (reader.frames_estimate or 0) // period_of(options)
     with contextlib.ExitStack() as stack, Progress(expected or None, options.quiet) as progress:
-        writers = [
-            stack.enter_context(open_writer(path, source=reader, **writer_options(options)))
-            for path in outputs
-        ]
+        writers = [stack.enter_context(open_writer(path, source=reader, **writer_options(options))) for path in outputs]
         for pair in pairs:
             for writer, frame in zip(writers, pair, strict=False):
                 writer.write(frame)
             progress.advance()
         if not progress.done:
-            raise TooShort(
-                f"{options.sharp} has no scene of {options.frames} frames to average; use fewer --frames"
-            )
+            raise TooShort(f"{options.sharp} has no scene of {options.frames} frames to average; use fewer --frames")
     tell(reader, writers, options.quiet)
     if not options.quiet:
         print(summary(progress.done, progress.seconds, " and ".join(outputs)))

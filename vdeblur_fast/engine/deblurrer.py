@@ -25,16 +25,17 @@ class Deblurrer:
     """Sharpens a video frame by frame, in bounded memory.
 
     Every frame that goes in comes out, in order, in the type, dtype, layout, size and device it came in: numpy array or
-    torch tensor, (H, W, 3) or (3, H, W), RGB, uint8, uint16 (full scale 65535) or floating point in 0..1. Floating-point
-    images come back unclamped. Any size works; a frame that is 3 by 3 pixels is taken as (H, W, 3) where it is an array.
+    torch tensor, (H, W, 3) or (3, H, W), RGB, uint8, uint16 (full scale 65535) or floating point in 0..1.
+    Floating-point images come back unclamped. Any size works; a frame that is 3 by 3 pixels is taken as (H, W, 3)
+    where it is an array.
 
     network: a name of `vdeblur_fast.networks()`, or a `VideoNetwork` of yours, which is copied and never changed.
     weights: a .safetensors file; None takes the weights that ship for a name, and a module's own.
     device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device), "fp32", "bf16", "fp16".
     strength: 1 is the network's image, 0 the source, between them a blend.
     scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
-    mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share `overlap`
-    and know nothing of each other, as the papers evaluate: slower, later, for comparison.
+    mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share
+    `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison.
 
     `latency` frames must follow a frame before it comes out (2 for MMP-RNN and ESTRNN; a window in the windowed mode).
 
@@ -140,7 +141,9 @@ def _prepare(
             raise UnknownNetwork(f"unknown network {network!r}; choose one of {', '.join(networks())}")
         module = build(network)
         if not isinstance(module, VideoNetwork):
-            raise UnknownNetwork(f"{network!r} does not turn frames into frames, so it cannot sharpen a video by itself")
+            raise UnknownNetwork(
+                f"{network!r} does not turn frames into frames, so it cannot sharpen a video by itself"
+            )
         shipped.load(module, network, weights)
     elif isinstance(network, VideoNetwork):
         module = copy.deepcopy(network)

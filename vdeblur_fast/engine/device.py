@@ -10,7 +10,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:
-    """"auto" is the first GPU where there is one, else the CPU.
+    """ "auto" is the first GPU where there is one, else the CPU.
 
     Raises DeviceError for a name torch does not know and for a device this machine does not have.
     """
@@ -39,7 +39,7 @@ def cpu_is_fast_at(precision: str) -> bool:
 
 
 def choose_precision(device: torch.device, name: str = "auto") -> torch.dtype:
-    """"auto": bfloat16 on a GPU of compute capability 8 or more and on a CPU that multiplies in it, float16 on older
+    """ "auto": bfloat16 on a GPU of compute capability 8 or more and on a CPU that multiplies in it, float16 on older
     GPUs with tensor cores, else float32.
 
     Raises DeviceError for an unknown name; warns where the precision asked for is emulated.

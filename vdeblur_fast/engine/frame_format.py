@@ -57,7 +57,7 @@ class FrameFormat:
         if scale is not None:
             return x.div_(scale)
         low, high = x.aminmax()
-        if not (-1 <= low and high <= 2):
+        if not (low >= -1 and high <= 2):
             raise ValueError(
                 f"a floating-point frame must be in 0..1, got values from {low:.4g} to {high:.4g}; "
                 "divide by the white level, or pass uint8 or uint16"

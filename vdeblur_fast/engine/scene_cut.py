@@ -17,7 +17,8 @@ MEMORY = 5
 
 
 class SceneCutDetector:
-    """Compares small versions of neighbouring frames. A flash counts as two cuts; that costs a little and harms nothing."""
+    """Compares small versions of neighbouring frames. A flash counts as two cuts; that costs a little and harms
+    nothing."""
 
     def __init__(self):
         self._previous: tuple[torch.Tensor, torch.Tensor] | None = None

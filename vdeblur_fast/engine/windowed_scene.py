@@ -13,8 +13,9 @@ from .scene import Scene
 class WindowedScene:
     """Windows of `length` frames, neighbours sharing `overlap`, the state zero at the start of each.
 
-    As the published MMP-RNN and ESTRNN code evaluates (20 frames, overlap 4), the last window moved back to end with the
-    last frame, each image taken from the first window that has it; but the ends of the video are bridged, not dropped.
+    As the published MMP-RNN and ESTRNN code evaluates (20 frames, overlap 4), the last window moved back to end with
+    the last frame, each image taken from the first window that has it; but the ends of the video are bridged, not
+    dropped.
     """
 
     def __init__(self, network: VideoNetwork, length: int = 20, overlap: int = 4):

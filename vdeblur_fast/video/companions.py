@@ -98,18 +98,14 @@ class Companions:
             return None
         target.metadata.update(stream_tags(stream.metadata, self._output.format.name))
         target.disposition = Disposition(stream.disposition)
-        return _Route(
-            target, converter, stream.type == "subtitle", stream.type == "video" and is_cover(stream)
-        )
+        return _Route(target, converter, stream.type == "subtitle", stream.type == "video" and is_cover(stream))
 
     def _cover_packets(self, stream):
         with open_input(self._reader.path) as container:
             yield from (packet for packet in container.demux(container.streams[stream.index]) if packet.size)
 
     def _leave_out(self, stream) -> None:
-        if stream.type == "data" and (
-            stream.metadata.get("timecode") or _tells_chapters(self._input, stream)
-        ):
+        if stream.type == "data" and (stream.metadata.get("timecode") or _tells_chapters(self._input, stream)):
             return  # the muxer writes a track of its own
         name = getattr(stream, "name", None) or "unknown"
         form = self._output.format.name
@@ -129,9 +125,7 @@ class Companions:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError):
-                self._warnings.append(
-                    f"{self._reader.path.name} is damaged: its sound or subtitles end early"
-                )
+                self._warnings.append(f"{self._reader.path.name} is damaged: its sound or subtitles end early")
                 return
             if packet is None:
                 return
@@ -184,9 +178,7 @@ class Companions:
         try:
             self._output.mux(packet)
         except av.ArgumentError:
-            self._warnings.append(
-                f"a packet of the {route.target.type} track {route.target.index} could not be copied"
-            )
+            self._warnings.append(f"a packet of the {route.target.type} track {route.target.index} could not be copied")
 
 
 class _Route:

@@ -26,6 +26,5 @@ def split(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def _check(before: np.ndarray, after: np.ndarray) -> None:
     if before.shape != after.shape or before.dtype != after.dtype:
         raise ValueError(
-            f"before and after must be alike, got {before.dtype} {before.shape} "
-            f"and {after.dtype} {after.shape}"
+            f"before and after must be alike, got {before.dtype} {before.shape} and {after.dtype} {after.shape}"
         )

@@ -23,13 +23,9 @@ class Tally:
         if expected > self.frames:
             found.append(f"{name} is damaged: {self.frames} of about {expected} frames could be decoded")
         if self.broken:
-            found.append(
-                f"{name} is damaged: {self.broken} of its frames are incomplete and shown as they came"
-            )
+            found.append(f"{name} is damaged: {self.broken} of its frames are incomplete and shown as they came")
         if self.untimed:
-            found.append(
-                f"{name} has {self.untimed} frames without a time of their own; they got the next one"
-            )
+            found.append(f"{name} has {self.untimed} frames without a time of their own; they got the next one")
         return found
 
 

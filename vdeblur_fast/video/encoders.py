@@ -32,7 +32,10 @@ DEFAULTS = {  # options of each encoder for a result that the eye does not tell 
 LOSSLESS = ("ffv1", "png", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo")
 SMALLEST = {"libx265": 16, "libsvtav1": 16}  # pixels a side; SVT-AV1 never returns from less
 # The two print a complaint of their own, once for every pixel format that is tried.
-X26_PRESETS = tuple("ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split())
+X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
 
 
 def find_encoder(name: str) -> av.Codec:
@@ -46,9 +49,7 @@ def find_encoder(name: str) -> av.Codec:
             known = ", ".join(sorted({*ENCODERS, "ffv1"} - {"h265"}))
             raise OutputError(f"there is no encoder {name!r} here; use one of {known}") from error
     if codec.type != "video":
-        raise OutputError(
-            f"{name!r} encodes {codec.type}, not video; use h264, hevc, av1, vp9, ffv1 or prores"
-        )
+        raise OutputError(f"{name!r} encodes {codec.type}, not video; use h264, hevc, av1, vp9, ffv1 or prores")
     return codec
 
 
@@ -83,11 +84,7 @@ def pixel_formats(encoder: av.Codec, source: Layout) -> list[str]:
     if source.family != "yuv" and encoder.name not in LOSSLESS:
         wanted = Layout("yuv", source.bits, 1, 1)
     names = (form.name for form in encoder.video_formats or ())
-    forms = {
-        name: nearest_layout(name)
-        for name in names
-        if not name.startswith(("yuva", "gbra", "grayf", "gbrpf"))
-    }
+    forms = {name: nearest_layout(name) for name in names if not name.startswith(("yuva", "gbra", "grayf", "gbrpf"))}
 
     def loss(name: str):
         form = forms[name]
@@ -108,9 +105,7 @@ def check_pixel_format(encoder: av.Codec, pix_fmt: str) -> str:
     """`pix_fmt`, if the encoder takes it; else OutputError."""
     names = [form.name for form in encoder.video_formats or ()]
     if pix_fmt not in names:
-        raise OutputError(
-            f"the encoder {encoder.name} has no pixel format {pix_fmt!r}; it has {', '.join(names)}"
-        )
+        raise OutputError(f"the encoder {encoder.name} has no pixel format {pix_fmt!r}; it has {', '.join(names)}")
     return pix_fmt
 
 
@@ -135,9 +130,7 @@ def open_context(encoder: av.Codec, pix_fmts: list[str], set_up) -> str:
             first_error = first_error or error
             continue
         if unknown := next((key for key in wanted if key in context.options), None):
-            raise OutputError(
-                f"the encoder {encoder.name} has no {unknown}; leave it out or choose another codec"
-            )
+            raise OutputError(f"the encoder {encoder.name} has no {unknown}; leave it out or choose another codec")
         return pix_fmt
     size = f"{context.width}x{context.height}" if context else "such"
     raise OutputError(

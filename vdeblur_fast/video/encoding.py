@@ -50,9 +50,7 @@ class VideoEncoder:
         if source.orientation and container.format.name not in HOLD_ORIENTATION:
             self._turn = source.orientation
         self._place(size)
-        self._options = encoder_options(encoder.name, crf, preset) | hdr_options(
-            encoder.name, source.side_data
-        )
+        self._options = encoder_options(encoder.name, crf, preset) | hdr_options(encoder.name, source.side_data)
         counts = container.format.name == "avi" or encoder.name in COUNT_FRAMES
         self._base = 1 / source.frame_rate if counts else source.time_base
         formats = [check_pixel_format(encoder, pix_fmt)] if pix_fmt else pixel_formats(encoder, source.layout)

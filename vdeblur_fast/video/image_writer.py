@@ -29,9 +29,7 @@ class ImageWriter:
         self._names = _names(source)
         self._written = 0
         if single and (source.frames_estimate or 2) > 1:
-            raise OutputError(
-                f"{self.path} is one image, but {source.path} has many; name a folder ending in /"
-            )
+            raise OutputError(f"{self.path} is one image, but {source.path} has many; name a folder ending in /")
         self._output = AtomicOutput(self.path, source.path, overwrite, folder=not single)
 
     def __enter__(self) -> "ImageWriter":
@@ -43,9 +41,7 @@ class ImageWriter:
     def write(self, frame: Frame) -> None:
         """Writes a frame whose image is (H, W, 3) uint8 or uint16 of the size the writer was made for."""
         if (frame.image.shape[1], frame.image.shape[0]) != self._size:
-            raise ValueError(
-                f"the writer was made for {self._size} images (W, H), got {frame.image.shape[1::-1]}"
-            )
+            raise ValueError(f"the writer was made for {self._size} images (W, H), got {frame.image.shape[1::-1]}")
         if self._single and self._written:
             raise OutputError(f"{self.path} is one image, but there are more; name a folder ending in /")
         image = frame.image

@@ -27,9 +27,7 @@ def is_image(path: Path) -> bool:
 def natural(path: Path) -> list:
     """Sorting key that puts frame_10 after frame_9."""
     parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if index % 2 else (0, part.casefold()) for index, part in enumerate(parts)] + [
-        path.name
-    ]
+    return [(int(part), "") if index % 2 else (0, part.casefold()) for index, part in enumerate(parts)] + [path.name]
 
 
 def find_images(path: Path) -> list[Path]:
@@ -40,18 +38,12 @@ def find_images(path: Path) -> list[Path]:
     if path.is_dir():
         found = sorted((p for p in path.iterdir() if is_image(p) and p.is_file()), key=natural)
         if not found:
-            raise InputError(
-                f"the folder {path} has no images in it; name a folder of png, jpg, tif ... files"
-            )
+            raise InputError(f"the folder {path} has no images in it; name a folder of png, jpg, tif ... files")
         return found
     if re.search(r"%0?\d*d", path.name):
         expression = re.sub(r"%0?\d*d", r"\\d+", re.escape(path.name).replace(r"\%", "%"))
         folder = path.parent if path.parent.is_dir() else None
-        found = (
-            sorted((p for p in folder.iterdir() if re.fullmatch(expression, p.name)), key=natural)
-            if folder
-            else []
-        )
+        found = sorted((p for p in folder.iterdir() if re.fullmatch(expression, p.name)), key=natural) if folder else []
         if not found:
             raise InputError(f"no file matches {path}; check the folder and the number of digits")
         return found

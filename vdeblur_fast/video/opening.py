@@ -10,9 +10,7 @@ from vdeblur_fast.video.reader import VideoReader
 from vdeblur_fast.video.writer import VideoWriter
 
 
-def open_reader(
-    path, start: float | None = None, end: float | None = None, **options
-) -> VideoReader | ImageReader:
+def open_reader(path, start: float | None = None, end: float | None = None, **options) -> VideoReader | ImageReader:
     """A reader for a video file, a folder of images, a pattern like frames/%05d.png, or one image.
 
     start, end  seconds; options: those of `VideoReader` or `ImageReader` (`upright`, `frame_rate` of images)

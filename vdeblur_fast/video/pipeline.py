@@ -110,9 +110,7 @@ class _Stage:
         self._thread: threading.Thread | None = None
 
     def start(self, work: Callable[[], None]) -> None:
-        self._thread = threading.Thread(
-            target=self._run, args=(work,), name=f"vdeblur-{self._name}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(work,), name=f"vdeblur-{self._name}", daemon=True)
         self._thread.start()
 
     def _run(self, work: Callable[[], None]) -> None:

@@ -2,9 +2,7 @@
 
 import av
 
-TEXT_CODINGS = {"matroska": "subrip", "webm": "webvtt"} | dict.fromkeys(
-    ("mp4", "mov", "ipod", "3gp"), "mov_text"
-)
+TEXT_CODINGS = {"matroska": "subrip", "webm": "webvtt"} | dict.fromkeys(("mp4", "mov", "ipod", "3gp"), "mov_text")
 
 
 class SubtitleConverter:

@@ -35,9 +35,7 @@ class VideoWriter:
     Raises OutputError where the file cannot be written.
     """
 
-    def __init__(
-        self, path, source, codec=None, crf=None, preset=None, pix_fmt=None, size=None, overwrite=False
-    ):
+    def __init__(self, path, source, codec=None, crf=None, preset=None, pix_fmt=None, size=None, overwrite=False):
         self.path = Path(path)
         self.warnings: list[str] = []
         self._source = source
@@ -48,9 +46,7 @@ class VideoWriter:
         self._output = AtomicOutput(self.path, source.path, overwrite)
         try:
             self._container = self._open_container()
-            self._video = VideoEncoder(
-                self._container, source, self._size, codec, crf, preset, pix_fmt, self.warnings
-            )
+            self._video = VideoEncoder(self._container, source, self._size, codec, crf, preset, pix_fmt, self.warnings)
             self._add_everything_else()
         except BaseException:
             self.abort()

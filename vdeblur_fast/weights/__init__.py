@@ -47,5 +47,7 @@ def load(network: nn.Module, name: str, path: str | Path | None = None) -> None:
     except OSError as error:
         raise WeightsError(f"the weights of {name} are missing from this installation; install it again") from error
     if found != expected:
-        raise WeightsError(f"the weights of {name} in this installation are damaged (hash {found[:12]}…); install it again")
+        raise WeightsError(
+            f"the weights of {name} in this installation are damaged (hash {found[:12]}…); install it again"
+        )
     load_file(network, path, name)

@@ -39,9 +39,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
         ) from error
 
 
-def _check(
-    network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path
-) -> None:
+def _check(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path) -> None:
     own = network.state_dict()
     missing = [key for key in own if key not in tensors]
     surplus = [key for key in tensors if key not in own]

@@ -1,0 +1,53 @@
+"""`pytest --benchmark` runs the benchmarks, and only them; without it they are not collected.
+
+Beside pytest-benchmark's own table, which times our body alone, prints how it stands to PyTorch and to the physical
+limit, and writes that as CSV (--benchmark-csv PATH).
+"""
+
+from pathlib import Path
+
+import pytest
+
+from bench import report
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("vdeblur_fast benchmarks")
+    group.addoption("--benchmark", action="store_true", help="run the benchmarks of bench/, and no tests")
+    group.addoption("--benchmark-csv", metavar="PATH", help="also write the comparison to this file")
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("--benchmark")
+    kept = [item for item in items if (HERE in Path(item.fspath).parents) == wanted]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture
+def compare(benchmark, request):
+    """compare(case): gate, measurement of all contenders, a row of the report."""
+
+    def compare(case):
+        from bench.harness import measure
+
+        row = measure(case)
+        request.config.stash.setdefault(report.ROWS, []).append(row)
+        benchmark.extra_info.update(row)
+        benchmark.pedantic(case.ours, rounds=5, warmup_rounds=1)
+
+    return compare
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    rows = config.stash.get(report.ROWS, [])
+    if not rows:
+        return
+    terminalreporter.section("beside PyTorch and the limit")
+    for line in report.lines(rows):
+        terminalreporter.line(line)
+    if path := config.getoption("--benchmark-csv"):
+        report.write_csv(Path(path), rows)
+        terminalreporter.line(f"written to {path}")

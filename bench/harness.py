@@ -1,0 +1,129 @@
+"""How an operator or a module is measured: first whether it is right, then against PyTorch and against physics.
+
+All contenders take turns, so a machine that slows down slows all of them; times are medians. The limits are measured in
+the same process: what must move over the bandwidth of a copy, what must be computed over the speed of a matrix product.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+
+from bench.memory_use import peak_bytes
+from bench.report import provenance
+
+SECONDS_EACH = 1.0
+MOST_ROUNDS = 25
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: `ours(*inputs)` beside `reference(*inputs)`, the bytes and operations that no body can avoid."""
+
+    name: str
+    fast: Callable[..., Any]
+    reference: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    bytes: int
+    operations: int
+    exact: Callable[..., Any] | None = field(default=None)  # the reference on float64 inputs, if it is not `reference`
+
+    def ours(self) -> Any:
+        return self.fast(*self.inputs)
+
+
+def first(result: Any) -> torch.Tensor:
+    return result[0] if isinstance(result, tuple) else result
+
+
+def gate(case: Case) -> None:
+    """Raises AssertionError unless ours is right: no figure comes from a wrong kernel."""
+    doubled = tuple(i.double() if isinstance(i, torch.Tensor) else i for i in case.inputs)
+    want = first((case.exact or case.reference)(*doubled))
+    got, same = first(case.ours()), first(case.reference(*case.inputs))
+    scale, error = want.abs().max().item(), (got.double() - want).abs().max().item()
+    theirs = (same.double() - want).abs().max().item()
+    # On a GPU narrow frames go through tensor cores, which round what they multiply to 11 bits.
+    loose = next(i.dtype for i in case.inputs if isinstance(i, torch.Tensor)) != torch.float32
+    limit = max(2 * theirs, (2e-3 if loose else 1e-5) * scale)
+    if not error <= limit:
+        raise AssertionError(f"{case.name}: off by {error:.3g}, allowed {limit:.3g}; not measured")
+
+
+def synchronize() -> None:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
+def milliseconds(contenders: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """The median time of each, taking turns; every one has run once before."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for function in contenders.values():
+        function()
+    started = time.perf_counter()
+    while len(next(iter(times.values()))) < MOST_ROUNDS:
+        for name, function in contenders.items():
+            synchronize()
+            begin = time.perf_counter()
+            function()
+            synchronize()
+            times[name].append(1e3 * (time.perf_counter() - begin))
+        if time.perf_counter() - started > SECONDS_EACH * len(contenders) and len(times[name]) >= 3:
+            break
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+@cache
+def copy_bandwidth() -> float:
+    """Bytes a second, read and written, of the best copy of something no cache holds."""
+    source = torch.ones(2**26 if DEVICE == "cpu" else 2**29, device=DEVICE)
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / (1e-3 * milliseconds({"copy": lambda: target.copy_(source)})["copy"])
+
+
+@cache
+def matmul_peak(dtype: torch.dtype) -> float:
+    """Operations a second of a square matrix product, in float32 on a CPU, where every type is computed in it."""
+    size = 2048 if DEVICE == "cpu" else 8192
+    a = torch.randn(size, size, device=DEVICE, dtype=torch.float32 if DEVICE == "cpu" else dtype)
+    return 2 * size**3 / (1e-3 * milliseconds({"matmul": lambda: a @ a})["matmul"])
+
+
+@torch.no_grad()
+def measure(case: Case) -> dict[str, Any]:
+    """A row of the report."""
+    gate(case)
+    dtype = next(i.dtype for i in case.inputs if isinstance(i, torch.Tensor))
+    torch.compiler.reset()
+    compiled = torch.compile(case.reference)
+    contenders = {
+        "eager": lambda: case.reference(*case.inputs),
+        "compiled": lambda: compiled(*case.inputs),
+        "ours": case.ours,
+    }
+    times = milliseconds(contenders)
+    peaks = {name: peak_bytes(function, DEVICE) / 2**20 for name, function in contenders.items()}
+    moving, computing = case.bytes / copy_bandwidth(), case.operations / matmul_peak(dtype)
+    return (
+        {"name": case.name}
+        | {f"{name}_ms": value for name, value in times.items()}
+        | {
+            "times_faster": min(times["eager"], times["compiled"]) / times["ours"],
+            "of_limit": 1e3 * max(moving, computing) / times["ours"],
+            "limited_by": "copy" if moving > computing else "operations",
+            "limit_ms": 1e3 * max(moving, computing),
+        }
+        | {f"{name}_peak_mib": value for name, value in peaks.items()}
+        | {
+            "copy_gb_s": copy_bandwidth() / 1e9,
+            "matmul_gflop_s": matmul_peak(dtype) / 1e9,
+            "threads": torch.get_num_threads(),
+        }
+        | provenance(DEVICE)
+    )

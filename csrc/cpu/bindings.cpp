@@ -1,0 +1,72 @@
+// The Python module vdeblur_fast._cpu: every op and its workspace, given addresses as integers. Types, shapes and
+// devices are checked by vdeblur_fast.ops, the only caller.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <array>
+
+#include "ops.h"
+
+namespace py = pybind11;
+using namespace vdeblur;
+
+namespace {
+
+using Address = uintptr_t;
+
+template <class T>
+T* at(Address address) {
+  return reinterpret_cast<T*>(address);
+}
+
+// (type, sizes (B, T, C, H, W), strides of the same), then the address
+using Layout = std::tuple<int64_t, std::array<int64_t, 5>, std::array<int64_t, 5>>;
+
+Frames frames(Address data, const Layout& layout) {
+  const auto& [type, n, s] = layout;
+  return {at<void>(data), Type(type), n[0], n[1], n[2], n[3], n[4], s[0], s[1], s[2], s[3], s[4]};
+}
+
+// With no workspace the op is only asked how much it needs; -> floats needed.
+template <class Op>
+int64_t run(const Op& op, int64_t (*workspace)(const Op&), void (*body)(const Op&)) {
+  if (!op.workspace) return workspace(op);
+  py::gil_scoped_release release;
+  body(op);
+  return 0;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_cpu, m) {
+  m.doc() = "The CPU bodies of the operators; see vdeblur_fast.ops.";
+  m.def("isa", [] { return name_of(current_isa()); });
+  m.def("force_isa", &force_isa);
+
+  m.def("spatial_squeeze",
+        [](Address x, const Layout& layout, int64_t maps, Address weight, Address bias, Address gate_weight,
+           Address gate_bias, Address mask, Address aggregate, Address mean, Address peak, Address total, Address gate,
+           int threads, Address workspace) {
+          return run(SpatialSqueeze{frames(x, layout), maps, at<float>(weight), at<float>(bias), at<float>(gate_weight),
+                                    at<float>(gate_bias), at<float>(mask), at<float>(aggregate), at<float>(mean),
+                                    at<float>(peak), at<float>(total), at<void>(gate), at<float>(workspace), threads},
+                     spatial_squeeze_workspace, spatial_squeeze);
+        });
+
+  m.def("temporal_squeeze",
+        [](const std::array<int64_t, 5>& n, Address aggregate, Address mean, Address weight, Address bias,
+           Address mixed, int threads, Address workspace) {
+          return run(TemporalSqueeze{n[0], n[1], n[2], n[3], n[4], at<float>(aggregate), at<float>(mean),
+                                     at<float>(weight), at<float>(bias), at<float>(mixed), at<float>(workspace),
+                                     threads},
+                     temporal_squeeze_workspace, temporal_squeeze);
+        });
+
+  m.def("pixel_distribute",
+        [](Address x, const Layout& x_layout, Address y, const Layout& y_layout, int64_t maps, Address aggregate,
+           Address weight, Address bias, int threads, Address workspace) {
+          return run(PixelDistribute{frames(x, x_layout), frames(y, y_layout), maps, at<float>(aggregate),
+                                     at<float>(weight), at<float>(bias), at<float>(workspace), threads},
+                     pixel_distribute_workspace, pixel_distribute);
+        });
+}

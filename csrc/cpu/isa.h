@@ -1,0 +1,20 @@
+// The instruction sets that every kernel is compiled for, and which one this machine runs.
+#pragma once
+#include <string>
+
+namespace vdeblur {
+
+enum class Isa { portable, avx2, avx512 };
+
+// Floats in a register, by instruction set.
+constexpr int width(Isa isa) { return isa == Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4; }
+
+// The best that the processor and the operating system support, or less where force_isa asked for less.
+Isa current_isa();
+
+// "portable", "avx2", "avx512"; "best" undoes it. Throws std::invalid_argument for what this machine cannot run.
+void force_isa(const std::string& name);
+
+const char* name_of(Isa isa);
+
+}  // namespace vdeblur

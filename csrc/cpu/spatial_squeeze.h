@@ -1,0 +1,31 @@
+// How the work of spatial_squeeze is cut, shared by its driver and its kernels.
+#pragma once
+#include "ops.h"
+
+namespace vdeblur {
+
+// Pixels taken at once: their channels stay in the first two caches from the logits to the weighted sum.
+constexpr int kSqueezeTile = 48;
+// Channels are padded to this, so that blocks of 4, 6 or 8 of them are whole.
+constexpr int kChannelBlock = 24;
+
+// A frame is cut into chunks of whole tiles, the same for any number of threads; each has statistics of its own.
+struct SqueezeChunks {
+  const SpatialSqueeze& op;
+  Isa isa;
+  int64_t maps;        // padded to the register's width
+  int64_t channels;    // padded to kChannelBlock
+  int64_t per_frame, pixels_each;
+  const float* weight;  // (channels, maps), zero where padded
+  const float* bias;    // (maps)
+  float* statistics;
+
+  float* of(int64_t chunk) const { return statistics + chunk * size(); }
+  // A chunk's statistics: sums (channels, maps), total (maps), peak (maps), sums of x (channels).
+  int64_t total_at() const { return channels * maps; }
+  int64_t peak_at() const { return total_at() + maps; }
+  int64_t mean_at() const { return peak_at() + maps; }
+  int64_t size() const { return mean_at() + channels; }
+};
+
+}  // namespace vdeblur

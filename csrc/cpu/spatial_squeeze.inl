@@ -1,0 +1,158 @@
+// One chunk of a frame: for every tile of pixels, gate and channel sums, logits, online softmax, weighted sums.
+//
+// Maps lie along the register, pixels and then channels are broadcast:
+//   logits[p][m] = bias[m] + sum over c of x[c][p] * weight[c][m]
+//   sums[c][m]  += sum over p of x[c][p] * exp(logits[p][m] - peak[m]) * (1 - gate[p])
+// so the softmax over pixels needs no sum across a register. Per pixel 4 * C * M operations on C numbers read.
+
+//
+// A long float32 sum of like numbers drifts, so sums are nested: over a tile, over kTilesTogether tiles ("recent"), over
+// the chunk, over the frame's chunks.
+
+constexpr int kPixels = kSqueezeTile;
+constexpr int64_t kTilesTogether = 32;
+
+struct SqueezeScratch {
+  float* tile;     // (channels, kPixels)
+  float* weights;  // (kPixels, maps): logits, then softmax numerators times the open gate
+  float* gate;     // (kPixels): Q
+  float* open;     // (kPixels): 1 - Q, which is not computed from Q: either may be near 0
+  float* mean;     // (channels, kWidth): sums over recent pixels, still apart by lane
+  float* recent;   // (channels, maps) and then totals (maps): sums over recent tiles
+};
+
+// gate = sigmoid(gate logit), and x summed over the tile: the tile is read once for both.
+inline void gate_and_sum(const SpatialSqueeze& op, const SqueezeScratch& s) {
+  constexpr int kVectors = kPixels / kWidth;
+  V z[kVectors];
+  for (V& v : z) v = broadcast(op.gate_weight ? op.gate_bias[0] : 0.0f);
+  for (int64_t c = 0; c < op.x.channels; ++c) {
+    const V w = broadcast(op.gate_weight ? op.gate_weight[c] : 0.0f);
+    V sum = load(s.mean + c * kWidth);
+    for (int j = 0; j < kVectors; ++j) {
+      const V x = load(s.tile + c * kPixels + j * kWidth);
+      z[j] = fma(w, x, z[j]);
+      sum = sum + x;
+    }
+    store(s.mean + c * kWidth, sum);
+  }
+  if (!op.gate_weight) return;
+  const V one = broadcast(1.0f);
+  for (int j = 0; j < kVectors; ++j) {
+    const V e = exp(z[j]), open = one / (one + e);
+    store(s.open + j * kWidth, open);
+    store(s.gate + j * kWidth, e * open);
+  }
+}
+
+template <int NV>
+VDEBLUR_INLINE void logits_of(const SqueezeChunks& k, const SqueezeScratch& s, int64_t count, int64_t map) {
+  constexpr int R = NV == 1 ? (kRegisters == 16 ? 12 : 16) : kRegisters == 16 ? 6 : 8;
+  for (int64_t p = 0; p < count; p += R) {
+    V acc[R][NV];
+    for (auto& row : acc)
+      for (int j = 0; j < NV; ++j) row[j] = load(k.bias + map + j * kWidth);
+    outer<R, NV>(acc, s.tile + p, 1, kPixels, k.weight + map, k.maps, k.op.x.channels);
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) store(s.weights + (p + i) * k.maps + map + j * kWidth, acc[i][j]);
+  }
+}
+
+// sums (rows, maps) *= scale, for one register of maps.
+VDEBLUR_INLINE void rescale(float* sums, int64_t rows, int64_t maps, V scale) {
+  for (int64_t r = 0; r < rows; ++r) store(sums + r * maps, load(sums + r * maps) * scale);
+}
+
+// Logits to numerators; where a map's peak rises, what was summed so far is scaled down to it.
+inline void soften(const SqueezeChunks& k, const SqueezeScratch& s, float* sums, int64_t count, int64_t map) {
+  float* const weights = s.weights + map;
+  float* const peaks = sums + k.peak_at() + map;
+  const V old = load(peaks);
+  V peak = old, total = broadcast(0.0f);
+  for (int64_t p = 0; p < count; ++p) peak = max(load(weights + p * k.maps), peak);
+  if (any_greater(peak, old)) {
+    const V scale = exp(old - peak);
+    rescale(sums + map, k.channels + 1, k.maps, scale);
+    rescale(s.recent + map, k.channels + 1, k.maps, scale);
+    store(peaks, peak);
+  }
+  const bool gated = k.op.gate_weight || k.op.mask;
+  for (int64_t p = 0; p < count; ++p) {
+    const V e = exp(load(weights + p * k.maps) - peak);
+    total = total + e;
+    store(weights + p * k.maps, gated ? e * broadcast(s.open[p]) : e);
+  }
+  float* const totals = s.recent + k.total_at() + map;
+  store(totals, load(totals) + total);
+}
+
+template <int NV>
+VDEBLUR_INLINE void weighted_sums(const SqueezeChunks& k, const SqueezeScratch& s, int64_t count, int64_t map) {
+  constexpr int R = NV == 1 ? 8 : kRegisters == 16 ? 6 : 8;
+  for (int64_t c = 0; c < k.op.x.channels; c += R) {
+    V acc[R][NV];
+    for (auto& row : acc)
+      for (V& v : row) v = broadcast(0.0f);
+    outer<R, NV>(acc, s.tile + c * kPixels, kPixels, 1, s.weights + map, k.maps, count);
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) {
+        float* const sum = s.recent + (c + i) * k.maps + map + j * kWidth;
+        store(sum, load(sum) + acc[i][j]);
+      }
+  }
+}
+
+// Adds what is recent to the chunk's statistics and starts afresh.
+inline void flush(const SqueezeChunks& k, const SqueezeScratch& s, float* sums) {
+  for (int64_t i = 0; i < (k.channels + 1) * k.maps; ++i) sums[i] += s.recent[i];
+  for (int64_t c = 0; c < k.op.x.channels; ++c) {
+    float sum = 0.0f;
+    for (int i = 0; i < kWidth; ++i) sum += s.mean[c * kWidth + i];
+    sums[k.mean_at() + c] += sum;
+  }
+  std::fill(s.mean, s.recent + (k.channels + 1) * k.maps, 0.0f);
+}
+
+template <class T>
+void squeeze_tiles(const SqueezeChunks& k, int64_t frame, int64_t first, int64_t end, float* sums,
+                   const SqueezeScratch& s) {
+  const SpatialSqueeze& op = k.op;
+  const Frames& x = op.x;
+  const T* data = frame_of<const T>(x, frame / x.frames, frame % x.frames);
+  for (int64_t p = first; p < end; p += kPixels) {
+    const int64_t count = std::min<int64_t>(kPixels, end - p), place = frame * x.pixels() + p;
+    load_tile<kPixels>(x, data, p, count, s.tile);
+    gate_and_sum(op, s);
+    for (int64_t i = 0; op.mask && i < count; ++i) {
+      s.gate[i] = op.mask[place + i];
+      s.open[i] = 1.0f - s.gate[i];
+    }
+    for (int64_t i = 0; op.gate && i < count; ++i) narrow(s.gate[i], static_cast<T*>(op.gate) + place + i);
+    int64_t map = 0;
+    for (; map + 2 * kWidth <= k.maps; map += 2 * kWidth) logits_of<2>(k, s, count, map);
+    if (map < k.maps) logits_of<1>(k, s, count, map);
+    for (map = 0; map < k.maps; map += kWidth) soften(k, s, sums, count, map);
+    for (map = 0; map + 2 * kWidth <= k.maps; map += 2 * kWidth) weighted_sums<2>(k, s, count, map);
+    if (map < k.maps) weighted_sums<1>(k, s, count, map);
+    if ((p - first) / kPixels % kTilesTogether == kTilesTogether - 1) flush(k, s, sums);
+  }
+}
+
+void squeeze_chunk(const SqueezeChunks& k, int64_t chunk, float* scratch) {
+  float* const weights = scratch + k.channels * kPixels;
+  float* const gate = weights + k.maps * kPixels;
+  float* const mean = gate + 2 * kPixels;
+  const SqueezeScratch s{scratch, weights, gate, gate + kPixels, mean, mean + k.channels * kWidth};
+  float* const sums = k.of(chunk);
+  const int64_t frame = chunk / k.per_frame, first = chunk % k.per_frame * k.pixels_each;
+  const int64_t end = std::min(first + k.pixels_each, k.op.x.pixels());
+  std::fill(sums, sums + k.size(), 0.0f);
+  std::fill(sums + k.peak_at(), sums + k.peak_at() + k.maps, -FLT_MAX);
+  std::fill(s.mean, s.recent + (k.channels + 1) * k.maps, 0.0f);
+  std::fill(s.tile + k.op.x.channels * kPixels, s.tile + k.channels * kPixels, 0.0f);
+  if (k.op.x.type == Type::float32)
+    squeeze_tiles<float>(k, frame, first, end, sums, s);
+  else
+    squeeze_tiles<uint16_t>(k, frame, first, end, sums, s);
+  flush(k, s, sums);
+}

@@ -1,0 +1,94 @@
+"""Compiles every kernel as it is launched, for GPUs that need not be there, and prints what came out, as JSON.
+
+Run as a process of its own, with the Triton interpreter off: `python -m tests.kernels.ahead`.
+"""
+
+import json
+import re
+import subprocess
+import tempfile
+from itertools import product
+from pathlib import Path
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from vdeblur_fast.kernels import launching, pixel_distribute, spatial_squeeze, temporal_squeeze
+
+TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+ODD = {"T", "N", "splits", "blocks_each"}  # sizes that are not multiples of 16
+SIZES = [(32, 8), (64, 16), (128, 16), (256, 32)]  # channels, spatial maps
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def layout(order: str, prefixes: tuple[str, ...]) -> set[str]:
+    """The strides that are 1, which Triton makes constants."""
+    return {f"{prefix}{'pixel' if order == 'contiguous' else 'channel'}_stride" for prefix in prefixes}
+
+
+def cases():
+    """name, kernel, type of the frames, flags, strides that are 1, blocks."""
+    for (c, m), kind, order in product(SIZES, TYPES, ("contiguous", "channels_last")):
+        if kind == "fp16" and (c, order) != (64, "contiguous"):  # for the compiler it is bf16 by another name
+            continue
+        precision = "tf32x3" if kind == "fp32" else "tf32"
+        name = f"c{c}-m{m}-{kind}-{order}"
+        flags = {"FLAT": True, "GATED": True, "MASKED": False, "RETURN_GATE": False, "PRECISION": precision}
+        blocks = spatial_squeeze.blocks(c, m, TYPES[kind])
+        yield f"squeeze-{name}", spatial_squeeze.squeeze_kernel, kind, flags, layout(order, ("",)), blocks
+        flags, blocks = {"FLAT": True, "PRECISION": precision}, pixel_distribute.blocks(c, 4 * m, TYPES[kind])
+        ones = layout(order, ("x_", "y_"))
+        yield f"distribute-{name}", pixel_distribute.distribute_kernel, kind, flags, ones, blocks
+    for c, m in SIZES:
+        flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(c, m)
+        yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
+    for frames in (1, 5, temporal_squeeze.MOST_FRAMES):
+        yield f"mix-t{frames}", temporal_squeeze.mix_kernel, "fp32", {}, set(), temporal_squeeze.blocks(frames)
+
+
+def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.Blocks, chip: int):
+    """The kernel, with pointers and sizes known to be multiples of 16 as the launcher has them."""
+    constants = flags | blocks.sizes | dict.fromkeys(ones, 1)
+    signature, attributes = {}, {}
+    for place, name in enumerate(kernel.arg_names):
+        if name in constants:
+            signature[name] = "constexpr"
+        elif name in {"C", "K", "M", "N", "P", "T", "V", "W", "splits", "blocks_each"} or name.endswith("_stride"):
+            signature[name] = "i32"
+        else:
+            signature[name] = f"*{kind}" if name in ("x", "y", "gate") else "*fp32"
+        if name not in constants and name not in ODD:
+            attributes[(place,)] = [["tt.divisibility", 16]]
+    source = ASTSource(kernel, signature, constants, attributes)
+    return triton.compile(source, target=GPUTarget("cuda", chip, 32), options=blocks.options())
+
+
+def resources(cubin: bytes) -> dict[str, int]:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        command = [TOOL, "--dump-resource-usage", file.name]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {key: int(value) for key, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", text)}
+
+
+def main() -> None:
+    for name, kernel, kind, flags, ones, blocks in cases():
+        for chip in (80, 90):
+            binary = compiled(kernel, kind, flags, ones, blocks, chip)
+            ptx = binary.asm["ptx"]
+            found = {
+                "name": f"{name}-sm{chip}",
+                "target": re.search(r"\.target (\w+)", ptx).group(1),
+                "wide_loads": len(re.findall(r"ld\.global[\w.:]*\.v4\.b32", ptx)),
+                "half_loads": len(re.findall(r"ld\.global[\w.:]*\.b16", ptx)),
+                "wide_stores": len(re.findall(r"st\.global[\w.:]*\.v4\.b32", ptx)),
+                "shared": binary.metadata.shared,
+            } | resources(binary.asm["cubin"])
+            print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

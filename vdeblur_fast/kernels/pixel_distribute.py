@@ -1,0 +1,108 @@
+"""pixel_distribute on the GPU: a program gives BLOCK_P pixels of one clip their mixtures.
+
+x is read once, BLOCK_C channels at a time, into the logits of all maps, which stay in registers; after the softmax y is
+written once. Per pixel C numbers in and C out, 4 * C * K operations.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .launching import Blocks, pixel_strides, power_of_two, precision
+
+
+@triton.jit
+def distribute_kernel(
+    x,
+    aggregate,
+    weight,
+    bias,
+    y,
+    C,
+    K,
+    P,
+    W,
+    x_batch_stride,
+    x_channel_stride,
+    x_row_stride,
+    x_pixel_stride,
+    y_batch_stride,
+    y_channel_stride,
+    y_row_stride,
+    y_pixel_stride,
+    FLAT: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    i_b = tl.program_id(1).to(tl.int64)
+    o_p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
+    o_c, o_k = tl.arange(0, BLOCK_C), tl.arange(0, BLOCK_K)
+    m_p, m_k = o_p < P, o_k < K
+    if FLAT:
+        o_x = o_p.to(tl.int64) * x_pixel_stride
+        o_y = o_p.to(tl.int64) * y_pixel_stride
+    else:
+        o_row, o_column = (o_p // W).to(tl.int64), (o_p % W).to(tl.int64)
+        o_x = o_row * x_row_stride + o_column * x_pixel_stride
+        o_y = o_row * y_row_stride + o_column * y_pixel_stride
+    b_logits = tl.zeros((BLOCK_K, BLOCK_P), tl.float32)
+    for i_c in range(0, C, BLOCK_C):
+        m_c = i_c + o_c < C
+        p_weight = weight + o_k[:, None] * C + i_c + o_c[None, :]
+        b_weight = tl.load(p_weight, mask=m_k[:, None] & m_c[None, :], other=0.0)
+        p_x = x + i_b * x_batch_stride + (i_c + o_c).to(tl.int64)[:, None] * x_channel_stride + o_x[None, :]
+        b_x = tl.load(p_x, mask=m_c[:, None] & m_p[None, :], other=0.0).to(tl.float32)
+        b_logits = tl.dot(b_weight, b_x, acc=b_logits, input_precision=PRECISION)
+    b_bias = tl.load(bias + o_k, mask=m_k, other=float("-inf"))
+    b_logits += b_bias[:, None]
+    b_e = tl.exp(b_logits - tl.maximum(tl.max(b_logits, 0), -3.0e38)[None, :])
+    b_inverse = 1.0 / tl.sum(b_e, 0)
+    for i_c in range(0, C, BLOCK_C):
+        m_c = i_c + o_c < C
+        p_aggregate = aggregate + i_b * C * K + (i_c + o_c)[:, None] * K + o_k[None, :]
+        b_aggregate = tl.load(p_aggregate, mask=m_c[:, None] & m_k[None, :], other=0.0)
+        b_y = tl.dot(b_aggregate, b_e, input_precision=PRECISION) * b_inverse[None, :]
+        p_y = y + i_b * y_batch_stride + (i_c + o_c).to(tl.int64)[:, None] * y_channel_stride + o_y[None, :]
+        tl.store(p_y, b_y.to(y.dtype.element_ty), mask=m_c[:, None] & m_p[None, :])
+
+
+def blocks(channels: int, maps: int, dtype: torch.dtype) -> Blocks:
+    """The logits of all maps share the registers, and float32 products need twice as many."""
+    c, k = min(64, power_of_two(channels)), power_of_two(maps)
+    pixels = 32 if dtype == torch.float32 and k > 32 else 64
+    return Blocks({"BLOCK_C": c, "BLOCK_K": k, "BLOCK_P": pixels}, 4 if k <= 64 else 8)
+
+
+def why_not(x: Tensor, aggregate: Tensor, weight: Tensor, *_: Tensor) -> list[str]:
+    maps = weight.shape[0]
+    return [f"takes up to 128 maps in all, got {maps}"] if maps > 128 else []
+
+
+def launch(y: Tensor, x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> None:
+    """Fills `y` of `vdeblur_fast.ops.pixel_distribute.outputs`, on the current stream."""
+    batch, channels, height, width = x.shape
+    maps, pixels = weight.shape[0], height * width
+    chosen = blocks(channels, maps, x.dtype)
+    (x_row, x_pixel, x_flat), (y_row, y_pixel, y_flat) = pixel_strides(x), pixel_strides(y)
+    distribute_kernel[(triton.cdiv(pixels, chosen.sizes["BLOCK_P"]), batch)](
+        x,
+        *(t.float().contiguous() for t in (aggregate, weight, bias)),
+        y,
+        channels,
+        maps,
+        pixels,
+        width,
+        *x.stride()[:2],
+        x_row,
+        x_pixel,
+        *y.stride()[:2],
+        y_row,
+        y_pixel,
+        FLAT=x_flat and y_flat,
+        PRECISION=precision(x.dtype),
+        **chosen.sizes,
+        **chosen.options(),
+    )

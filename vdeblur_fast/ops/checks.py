@@ -1,0 +1,30 @@
+"""What every operator asks of its arguments, and how it says what is wrong."""
+
+import torch
+
+
+def check_shape(operator: str, name: str, tensor: torch.Tensor, wanted: dict[str, int | None]) -> None:
+    """Raises ValueError unless the tensor has the sizes `wanted` gives by letter; None is any size."""
+    sizes = tuple(tensor.shape)
+    if len(sizes) != len(wanted) or any(
+        size is not None and size != got for size, got in zip(wanted.values(), sizes, strict=True)
+    ):
+        shape = ", ".join(letter if size is None else str(size) for letter, size in wanted.items())
+        raise ValueError(f"{operator}: {name} must be ({shape}{',' * (len(wanted) == 1)}), got {sizes}")
+
+
+def check_pixels(operator: str, x: torch.Tensor) -> None:
+    """Raises ValueError for frames without a pixel."""
+    if not x.shape[-1] or not x.shape[-2]:
+        raise ValueError(f"{operator}: x must have at least one pixel, got {tuple(x.shape)}")
+
+
+def check_together(operator: str, **tensors: torch.Tensor | None) -> None:
+    """Raises TypeError unless all are floating point, ValueError unless all are on the device of the first."""
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    first, device = next((name, tensor.device) for name, tensor in given.items())
+    for name, tensor in given.items():
+        if not tensor.is_floating_point():
+            raise TypeError(f"{operator}: {name} must be floating point, got {tensor.dtype}")
+        if tensor.device != device:
+            raise ValueError(f"{operator}: {name} is on {tensor.device} and {first} on {device}; move one of them")

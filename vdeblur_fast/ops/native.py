@@ -1,0 +1,65 @@
+"""The door to the native CPU module: tensors in, addresses out. Only the operators come through here."""
+
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+import torch
+
+TYPES = {torch.float32: 0, torch.bfloat16: 1}  # csrc/cpu/ops.h, enum Type
+
+
+@cache
+def _load() -> tuple[ModuleType | None, str]:
+    try:
+        return import_module("vdeblur_fast._cpu"), ""
+    except ImportError as error:
+        return None, f"the native module is not installed ({error}); reinstall with a C++ compiler at hand"
+
+
+def module() -> ModuleType:
+    """vdeblur_fast._cpu. Raises RuntimeError where it was not built."""
+    found, reason = _load()
+    if found is None:
+        raise RuntimeError(reason)
+    return found
+
+
+def why_not(x: torch.Tensor) -> list[str]:
+    """Why the native module cannot work on this tensor, if it cannot."""
+    reasons = [] if _load()[0] is not None else [_load()[1]]
+    if x.device.type != "cpu":
+        reasons.append(f"works on CPU tensors, got {x.device}")
+    if x.dtype not in TYPES:
+        reasons.append(f"takes float32 and bfloat16, got {str(x.dtype).removeprefix('torch.')}")
+    return reasons
+
+
+def layout(x: torch.Tensor) -> tuple[int, list[int], list[int]]:
+    """Type, sizes and strides of frames (B, T, C, H, W) or (B, C, H, W) in any memory order."""
+    if x.dim() == 4:
+        x = x.unsqueeze(1)
+    sizes, strides = list(x.shape), list(x.stride())
+    if sizes[4] == 1:  # a column: the kernels are quickest along a row
+        sizes[3:], strides[3:] = [1, sizes[3]], [strides[3] * sizes[3], strides[3]]
+    return TYPES[x.dtype], sizes, strides
+
+
+def plain(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    """float32, contiguous: how the kernels take everything but frames. Copies only what is otherwise."""
+    return None if tensor is None else tensor.detach().to(torch.float32).contiguous()
+
+
+def launch(operator: str, *arguments: torch.Tensor | tuple | list | int | None) -> None:
+    """Calls the operator's native body, with as many threads as PyTorch uses, in a workspace of PyTorch's allocator."""
+    body = getattr(module(), operator)
+    addresses = [_address(argument) for argument in arguments]
+    threads = torch.get_num_threads()
+    workspace = torch.empty(body(*addresses, threads, 0), dtype=torch.float32)
+    body(*addresses, threads, workspace.data_ptr())
+
+
+def _address(argument: torch.Tensor | tuple | list | int | None) -> tuple | list | int:
+    if argument is None:
+        return 0
+    return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument

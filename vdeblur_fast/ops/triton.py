@@ -1,0 +1,63 @@
+"""The door to the Triton kernels: which calls they take, and the launch on the tensor's own device."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+@cache
+def _kernels(operator: str) -> tuple[ModuleType | None, str]:
+    if find_spec("triton") is None:
+        return None, "triton is not installed"
+    try:
+        return import_module(f"vdeblur_fast.kernels.{operator}"), ""
+    except ImportError as error:
+        return None, f"triton cannot be used here ({error})"
+
+
+def interpreting() -> bool:
+    """Whether Triton runs its kernels in Python, on CPU tensors too: decided before triton is first imported."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def why_not_for(operator: str) -> Callable[..., list[str]]:
+    """The `why_not` of an operator's Triton body; `kernels/<operator>.py` has a `why_not(*shapes)` of its own."""
+
+    def why_not(x: Tensor, *rest: Any) -> list[str]:
+        if x.device.type != "cuda" and not (interpreting() and x.device.type == "cpu"):
+            return [f"works on CUDA tensors, got {x.device}"]
+        kernels, reason = _kernels(operator)
+        if kernels is None:
+            return [reason]
+        if x.dtype not in TYPES:
+            return [f"takes float32, bfloat16 and float16, got {str(x.dtype).removeprefix('torch.')}"]
+        return kernels.why_not(x, *rest)
+
+    return why_not
+
+
+def body_of(operator: str, outputs: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator's Triton body: allocates its `outputs` and launches on the device of the first argument."""
+
+    def body(x: Tensor, *rest: Any) -> Any:
+        results = outputs(x, *rest)
+        first = results[0] if isinstance(results, Sequence) else results
+        if first.numel():
+            kernels, _ = _kernels(operator)
+            if x.is_cuda:
+                with torch.cuda.device(x.device):
+                    kernels.launch(results, x, *rest)
+            else:
+                kernels.launch(results, x, *rest)
+        return results
+
+    return body
