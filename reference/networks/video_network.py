@@ -37,7 +37,8 @@ class VideoNetwork(nn.Module):
     def forward(self, clip: torch.Tensor, ends: Literal["replicate", "valid"] = "replicate") -> torch.Tensor:
         """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid".
 
-        ends="valid" is what the papers do; with "replicate" the entries of the first and the last frame stand in for the missing neighbours.
+        ends="valid" is what the papers do; with "replicate" the entries of the first and the last frame stand in for
+        the missing neighbours.
 
         Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window.
         """
