@@ -147,7 +147,6 @@ class Trainer:
             "recipe": self.recipe.name,
             "data": self.run.data,
             "steps": self.step,
-            "samples": self.step * self.recipe.batch,
             "hours": round(self.seconds / 3600, 3),
             "commit": commit(),
             "validation": {

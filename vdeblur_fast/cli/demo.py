@@ -3,7 +3,6 @@
 import argparse
 import shlex
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -93,9 +92,8 @@ def _compare(blurry: str, sharp: str, folder: Path) -> None:
     def compare(one, other):
         nonlocal shown
         if shown in (0, middle):  # the first stands in where the video is shorter than it says
-            bits = 8 if one.dtype == "uint8" else 16
             both = side_by_side(one, other)[..., ::-1]
-            picture.write_bytes(cv2.imencode(".png", both if bits == 8 else (both >> 8).astype("uint8"))[1].tobytes())
+            picture.write_bytes(cv2.imencode(".png", both)[1].tobytes())  # 8 or 16 bits, as the clip is
         shown += 1
         return split(one, other)
 
@@ -103,4 +101,4 @@ def _compare(blurry: str, sharp: str, folder: Path) -> None:
     with Progress(before.frames_estimate, label="before/after") as progress:
         writer = open_writer(path, source=before, overwrite=True)
         process(before, writer, _Replay(after), lambda _: progress.advance(), compare)
-    print(f"See {path} and {picture}.", file=sys.stdout)
+    print(f"See {path} and {picture}.")
