@@ -10,6 +10,7 @@ from vdeblur_fast.errors import UserError
 from vdeblur_fast.reference.networks import build
 from vdeblur_fast.weights import load_file
 
+from ..muon import Muon
 from ..schedule import Schedule, learning_rate
 from ..tasks import DeblurTask, MagnitudeTask, Task
 
@@ -25,8 +26,9 @@ class Recipe:
     ("valid") or on all. *_weight, channels, distance: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net
     that is trained before. identity_start: start from a network that gives back its input, where the network
     can. skip_rate: part of the learning rate that the global skip gets; it starts as the identity, and all of its
-    weights act on the same few pixels, so that at the full rate it drowns what the rest learns. degraded: some
-    of the blurry clips get noise and compression.
+    weights act on the same few pixels, so that at the full rate it drowns what the rest learns. optimizer: "muon"
+    steps the kernels between feature maps by Muon, everything else by Adam. degraded: some of the blurry clips get
+    noise and compression.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Recipe:
     magnitude_network: str | None = None
     identity_start: bool = False
     skip_rate: float = 1.0
+    optimizer: Literal["adam", "muon"] = "adam"
     degraded: bool = True
 
     def __post_init__(self) -> None:
@@ -114,16 +117,24 @@ class Recipe:
         return self.kind == "deblur" and (inside or self.magnitude_weight > 0)
 
     def make_optimizer(self, task: Task) -> torch.optim.Optimizer:
-        """Adam; "share" of a group is its part of the learning rate."""
+        """Adam, or Muon beside it; "share" of a group is its part of the learning rate."""
         trained = {name: weight for name, weight in task.network.named_parameters() if weight.requires_grad}
-        slow = sorted(name for name in trained if self.skip_rate != 1 and name.startswith("skip."))
-        groups = [{"params": [trained[name] for name in trained if name not in slow], "share": 1.0}]
-        if slow:
-            groups.append({"params": [trained[name] for name in slow], "share": self.skip_rate})
+        groups: dict[str, list[nn.Parameter]] = {"rest": [], "skip": [], "kernels": []}
+        for name, weight in trained.items():
+            groups[self._group(name, weight)].append(weight)
+        settings = {"rest": {"share": 1.0}, "skip": {"share": self.skip_rate}}
+        settings["kernels"] = {"share": 1.0, "orthogonal": True}
+        chosen = [{"params": weights, **settings[name]} for name, weights in groups.items() if weights]
+        make = Muon if self.optimizer == "muon" else torch.optim.Adam
         fused = next(iter(trained.values())).device.type == "cuda"
-        return torch.optim.Adam(
-            groups, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=fused
-        )
+        return make(chosen, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=fused)
+
+    def _group(self, name: str, weight: nn.Parameter) -> str:
+        """Muon is for what lies between feature maps: not what reads or writes a picture, and nothing narrow."""
+        if self.skip_rate != 1 and name.startswith("skip."):
+            return "skip"
+        between = weight.ndim == 4 and min(weight.shape[:2]) >= 8 and "head" not in name
+        return "kernels" if self.optimizer == "muon" and between else "rest"
 
     def learning_rate_at(self, step: int) -> float:
         return learning_rate(step, self.steps, self.learning_rate, self.final_learning_rate, self.warmup, self.schedule)
