@@ -21,7 +21,7 @@ def build(tree: Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "setup.py", "build_ext", "--inplace"],
         cwd=tree,
-        env=os.environ | {"MAX_JOBS": "2", "PYTHONPATH": str(tree / "no_torch")} | environment,
+        env=os.environ | {"MAX_JOBS": "2", "VDEBLUR_CUDA": "0", "PYTHONPATH": str(tree / "no_torch")} | environment,
         capture_output=True,
         text=True,
         timeout=600,
@@ -75,3 +75,70 @@ def test_the_native_half_can_be_left_out(tree):
     done = build(tree, VDEBLUR_NATIVE="0", CXX="no-such-compiler")
     assert done.returncode == 0, done.stderr
     assert compiled(done.stdout) == []
+
+
+@pytest.fixture
+def small_tree(tree, tmp_path) -> Path:
+    """The tree with one small source of either kind."""
+    small = tmp_path / "small tree"
+    shutil.copytree(tree, small, ignore=shutil.ignore_patterns("build", "*.so", "csrc"))
+    for folder, name in (("cpu", "one.cpp"), ("cuda", "one.cu"), ("cuda", "two.cu")):
+        (small / "csrc" / folder).mkdir(parents=True, exist_ok=True)
+        (small / "csrc" / folder / name).write_text('extern "C" int one() { return 1; }\n'.replace("one", name[:3]))
+    return small
+
+
+@pytest.fixture
+def toolkit(tmp_path) -> Path:
+    """A CUDA_HOME whose nvcc is the C++ compiler, deaf to what only nvcc understands."""
+    nvcc = tmp_path / "toolkit" / "bin" / "nvcc"
+    nvcc.parent.mkdir(parents=True)
+    nvcc.write_text(
+        f"#!{sys.executable}\nimport subprocess, sys\nprint(*sys.argv)\n"
+        "kept = [a for a in sys.argv[1:] if not a.startswith(('-gencode', '-Xcompiler', '-Xlinker'))]\n"
+        "sys.exit(subprocess.run(['g++', '-fPIC', '-x', 'c++' if '-c' in kept else 'none', *kept]).returncode)\n"
+    )
+    nvcc.chmod(0o755)
+    return nvcc.parent.parent
+
+
+def test_cuda_is_compiled_by_the_nvcc_that_is_found(small_tree, toolkit):
+    done = build(small_tree, VDEBLUR_CUDA="auto", CUDA_HOME=str(toolkit), VDEBLUR_CUDA_ARCHS="80;90")
+    assert done.returncode == 0, done.stderr
+    assert list((small_tree / "vdeblur_fast").glob("_cuda*.so"))
+    for flag in ("arch=compute_80,code=sm_80", "arch=compute_90,code=sm_90", "arch=compute_90,code=compute_90"):
+        assert flag in done.stdout
+    again = build(small_tree, VDEBLUR_CUDA="auto", CUDA_HOME=str(toolkit), VDEBLUR_CUDA_ARCHS="80;90")
+    assert compiled(again.stdout) == []
+    (small_tree / "csrc" / "cuda" / "two.cu").touch()
+    again = build(small_tree, VDEBLUR_CUDA="auto", CUDA_HOME=str(toolkit), VDEBLUR_CUDA_ARCHS="80;90")
+    assert set(compiled(again.stdout)) == {"two.o"}
+
+
+def without_nvcc() -> str:
+    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "nvcc").exists())
+    if shutil.which("g++", path=path) is None:
+        pytest.skip("nvcc and g++ lie in the same folder")
+    return path
+
+
+def test_without_nvcc_everything_else_is_built(small_tree):
+    done = build(small_tree, VDEBLUR_CUDA="auto", CUDA_HOME="", PATH=without_nvcc())
+    assert done.returncode == 0, done.stderr
+    assert "no nvcc in CUDA_HOME or PATH" in done.stdout
+    assert list((small_tree / "vdeblur_fast").glob("_cpu*.so"))
+    assert not list((small_tree / "vdeblur_fast").glob("_cuda*.so"))
+
+
+def test_an_absent_nvcc_that_was_insisted_on_is_named_with_the_remedy(small_tree):
+    done = build(small_tree, VDEBLUR_CUDA="1", CUDA_HOME="", PATH=without_nvcc())
+    assert done.returncode != 0
+    assert "nvcc was not found in CUDA_HOME or PATH; install the CUDA toolkit, or set VDEBLUR_CUDA=0" in done.stderr
+
+
+def test_cuda_that_does_not_compile_does_not_take_the_rest_away(small_tree, toolkit):
+    (small_tree / "csrc" / "cuda" / "one.cu").write_text("this is no C++\n")
+    done = build(small_tree, VDEBLUR_CUDA="auto", CUDA_HOME=str(toolkit))
+    assert done.returncode == 0, done.stderr
+    assert "could not compile csrc/cuda (its messages stand above)" in done.stdout + done.stderr
+    assert list((small_tree / "vdeblur_fast").glob("_cpu*.so"))

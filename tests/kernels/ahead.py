@@ -15,10 +15,23 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from vdeblur_fast.kernels import launching, pixel_distribute, spatial_squeeze, temporal_squeeze
+from vdeblur_fast.kernels import (
+    attention_mix,
+    launching,
+    motion_attention,
+    pixel_distribute,
+    residual_dense_block,
+    spatial_squeeze,
+    temporal_blend,
+    temporal_squeeze,
+)
 
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-ODD = {"T", "N", "splits", "blocks_each"}  # sizes that are not multiples of 16
+INTEGERS = {"C", "D", "H", "J", "K", "M", "N", "O", "P", "S", "T", "V", "W", "splits", "blocks_each", "per_plane"}  # and strides
+ODD = {"J", "T", "N", "splits", "blocks_each", "per_plane"}  # sizes that are not multiples of 16
+# pointers to what comes in the frames' type; all others are to float32
+FRAMES = {"x", "y", "gate", "magnitude", "similarity", "current", "previous", "blended"}
+FRAMES |= {"estimates", "logits", "outer", "mixed", "grown"}
 SIZES = [(32, 8), (64, 16), (128, 16), (256, 32)]  # channels, spatial maps
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -44,8 +57,44 @@ def cases():
     for c, m in SIZES:
         flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(c, m)
         yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
+    yield from pointwise_cases()
+    yield from dense_cases()
     for frames in (1, 5, temporal_squeeze.MOST_FRAMES):
         yield f"mix-t{frames}", temporal_squeeze.mix_kernel, "fp32", {}, set(), temporal_squeeze.blocks(frames)
+
+
+def pointwise_cases():
+    """The kernels that look at one pixel at a time."""
+    for kind, order in product(("fp32", "bf16"), ("contiguous", "channels_last")):
+        flags = {"FLAT": True, "CHANNELS_LAST": order == "channels_last"}
+        ones = {f"{name}_pixel_stride" for name in ("similarity", "current", "previous", "blended")}
+        yield f"blend-{kind}-{order}", temporal_blend.blend_kernel, kind, flags, ones, temporal_blend.blocks()
+        for channels in (16, 64):
+            flags = {"FLAT": True, "SHIFT": True, "PRECISION": "tf32x3" if kind == "fp32" else "tf32"}
+            ones = layout(order, ("x_", "y_")) | {"magnitude_pixel_stride"}
+            blocks, name = motion_attention.blocks(channels), f"attend-c{channels}-{kind}-{order}"
+            yield name, motion_attention.attend_kernel, kind, flags, ones, blocks
+    for kind, channels in product(("fp32", "bf16"), (3, 64)):
+        flags = {"FLAT": True, "NESTED": channels == 3, "SOFTMAX": True}
+        ones = {f"{name}_pixel_stride" for name in ("estimates", "logits", "outer")}
+        yield (
+            f"branches-c{channels}-{kind}",
+            attention_mix.mix_kernel,
+            kind,
+            flags,
+            ones,
+            attention_mix.blocks(channels),
+        )
+
+
+def dense_cases():
+    """The layers and the fusion of a residual dense block of 80 channels that grows by 32; weights in x's type."""
+    for kind, order, taps in product(("fp32", "bf16"), ("contiguous", "channels_last"), (9, 1)):
+        flags = {"TAPS": taps, "ACTIVATION": "gelu" if taps == 9 else "", "WIDEN": False}
+        flags["PRECISION"] = "tf32x3" if kind == "fp32" else "tf32"
+        ones = layout(order, ("x_",)) | ({"y_channel_stride"} if taps == 9 else layout(order, ("y_",)))
+        blocks = residual_dense_block.blocks(32 if taps == 9 else 80, TYPES[kind])
+        yield f"dense-{taps}-{kind}-{order}", residual_dense_block.dense_kernel, kind, flags, ones, blocks
 
 
 def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.Blocks, chip: int):
@@ -55,10 +104,11 @@ def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.B
     for place, name in enumerate(kernel.arg_names):
         if name in constants:
             signature[name] = "constexpr"
-        elif name in {"C", "K", "M", "N", "P", "T", "V", "W", "splits", "blocks_each"} or name.endswith("_stride"):
+        elif name in INTEGERS or name.endswith("_stride"):
             signature[name] = "i32"
         else:
-            signature[name] = f"*{kind}" if name in ("x", "y", "gate") else "*fp32"
+            of_frames = name in FRAMES or (kernel is residual_dense_block.dense_kernel and name == "weight")
+            signature[name] = f"*{kind}" if of_frames else "*fp32"
         if name not in constants and name not in ODD:
             attributes[(place,)] = [["tt.divisibility", 16]]
     source = ASTSource(kernel, signature, constants, attributes)

@@ -14,7 +14,18 @@ pytest.importorskip("triton")
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize("operator", ["spatial_squeeze", "temporal_squeeze", "pixel_distribute"])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "spatial_squeeze",
+        "temporal_squeeze",
+        "pixel_distribute",
+        "temporal_blend",
+        "motion_attention",
+        "attention_mix",
+        "residual_dense_block",
+    ],
+)
 def test_the_kernels_pass_the_operators_tests(operator):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", "triton"]
     done = subprocess.run(

@@ -1,0 +1,77 @@
+"""Networks and the engine on a GPU: accelerated against plain, graphs against steps, a stream against the CPU."""
+
+import numpy as np
+import pytest
+import torch
+
+import vdeblur_fast
+from vdeblur_fast import Deblurrer, accelerate
+from vdeblur_fast.acceleration.graphs import MOST_GRAPHS, GraphedStep
+from vdeblur_fast.reference.networks import VideoNetwork
+
+NAMES = [name for name in vdeblur_fast.networks() if isinstance(vdeblur_fast.build(name), VideoNetwork)]
+LEAST_DB = {"fp32": 90, "bf16": 40, "fp16": 50}
+
+
+def decibels(got: torch.Tensor, want: torch.Tensor) -> float:
+    return -10 * (got.double() - want.double()).square().mean().log10().item()
+
+
+def clip(frames: int, height: int = 64, width: int = 96) -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.rand(1, frames, 3, height, width)
+
+
+@pytest.mark.parametrize("precision", LEAST_DB)
+@pytest.mark.parametrize("name", NAMES)
+def test_accelerated_is_the_network(gpu, name, precision):
+    torch.manual_seed(0)
+    plain = vdeblur_fast.build(name).eval()
+    x = clip(plain.past + plain.future + 4)
+    with torch.inference_mode():
+        want = plain.double()(x.double())
+        plain = plain.float().to(gpu)
+        fast = accelerate(plain, precision)
+        got = fast(x.to(gpu, fast.acceleration.precision)).cpu()
+        same = plain.to(fast.acceleration.precision)(x.to(gpu, fast.acceleration.precision)).cpu()
+    # random weights amplify rounding more than trained ones: PyTorch's own error in the same type is the measure too
+    assert decibels(got, want) > min(LEAST_DB[precision], decibels(same, want) - 3)
+
+
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "estrnn-c70b7"])
+def test_a_stream_on_the_gpu_is_the_one_on_the_cpu(gpu, name):
+    torch.manual_seed(0)
+    network = vdeblur_fast.build(name).eval()
+    frames = [np.asarray(frame) for frame in (clip(9, 45, 70)[0].permute(0, 2, 3, 1) * 255).byte().numpy()]
+    found = [
+        list(Deblurrer(network, device=d, precision="fp32", scene_cuts=False).stream(frames)) for d in ("cpu", gpu)
+    ]
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        assert np.abs(on_cpu.astype(int) - on_gpu.astype(int)).max() <= 1
+
+
+def test_a_graphed_step_is_the_function(gpu):
+    weight = torch.randn(8, 8, device=gpu)
+
+    def step(x, state):
+        total = x @ weight if state is None else x @ weight + state[0]
+        return total.relu(), (total, None)
+
+    graphed = GraphedStep(step)
+    state, plain_state, kept = None, None, []
+    for _ in range(4):
+        x = torch.randn(4, 8, device=gpu)
+        got, state = graphed(x, state)
+        want, plain_state = step(x, plain_state)
+        kept.append((got, want))
+    for got, want in kept:  # later replays leave what was returned alone
+        torch.testing.assert_close(got, want)
+    assert len(graphed._graphs) == 2
+
+
+def test_graphs_of_many_sizes_are_not_all_kept(gpu):
+    graphed = GraphedStep(lambda x: x * 2)
+    for size in range(1, MOST_GRAPHS + 4):
+        x = torch.ones(size, device=gpu)
+        assert torch.equal(graphed(x), x * 2)
+    assert len(graphed._graphs) == MOST_GRAPHS
