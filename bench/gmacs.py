@@ -1,4 +1,4 @@
-"""Parameters and GMACs of every network beside the figures its paper prints.
+"""Parameters and GMACs of every network, and of those the papers compare with, beside the printed figures.
 
 python -m bench.gmacs [--width 1280] [--height 720] [--json]
 """
@@ -6,8 +6,13 @@ python -m bench.gmacs [--width 1280] [--height 720] [--json]
 import argparse
 import json
 
+import torch
+from torch import nn
+
 from bench.counting import count
 from vdeblur_fast import build, networks
+from vdeblur_fast.reference.comparators import COMPARATORS, PWCNet
+from vdeblur_fast.reference.networks.registry import MMP_RNN_SIZES
 
 # (millions of parameters, GMACs at 1280x720) as printed in MMP-RNN's text and Tables 2 to 4
 PAPER = {
@@ -22,45 +27,101 @@ PAPER = {
     "mmp-rnn-a9b10c18-no-mmam-no-ndf": (None, 227.21),
     "estrnn-c70b7": (1.17, 115.19),
     "estrnn-c90b10": (2.38, 215.26),
+    "srn": (10.25, 1527.01),
+    "dbn": (15.31, 784.75),
+    "ifirnn-c2h3": (1.64, 217.89),
+    "cdvd-tsp": (16.19, 5122.25),
+    "pwc-net": (None, 181.68),
 }
+TABLE_2 = """srn dbn ifirnn-c2h3 estrnn-c70b7 estrnn-c90b10 cdvd-tsp
+mmp-rnn-a3b4c16 mmp-rnn-a7b8c16 mmp-rnn-a9b10c18"""
+TABLE_3 = "dbn ifirnn-c2h3 estrnn-c90b10 cdvd-tsp mmp-rnn-a8b9c18 mmp-rnn-a9b10c18"
+TABLE_4 = """mmp-rnn-a9b10c18 mmp-rnn-a9b10c18-no-mmam mmp-rnn-a9b10c18-no-mmam-no-ndf
+mmp-rnn-a8b9c18 mmp-rnn-a8b9c18-no-mmam mmp-rnn-a8b9c18-no-mmam-no-ndf"""
+TABLES = {2: TABLE_2.split(), 3: TABLE_3.split(), 4: TABLE_4.split()}
+# DBN's figure is that of the thop of December 2019, which counts 4 for each element of a batch norm; the others' is 2
+BATCH_NORM = {"dbn": 4}
 NOTES = {
     "mmp-rnn-a7b8c16": "the paper's figure is, digit for digit, that of ESTRNN C80B15: most likely a slip there",
     "mmp-rnn-tiny": "ours: not in the paper",
     "mmp-net-tiny": "ours: not in the paper",
+    "dbn": "batch norm counted as 4 for each element, as the thop of 2019 did; with the others' 2 it is 783.886",
+    "estrnn-c80b15": "what the authors' code trains when nothing else is asked for",
+    "pwc-net": "a pair of frames; the flow of cdvd-tsp, which calls it eight times for an output",
+}
+# Papers that print no counts, or not even widths: the layer tables, and so the counts, are ours or read elsewhere.
+FAMILIES = {
+    "gsta-net": "widths are ours: the paper prints none",
+    "david": "widths are ours: the paper prints none",
+    "strcnn": "the paper prints no counts",
+    "cnn": "the paper prints no counts",
+    **{f"mmp-rnn-{size}-released": "the published code, which is not what was counted" for size in MMP_RNN_SIZES},
 }
 
 
+class Pair(nn.Module):
+    """PWC-Net on a frame and itself, for a counter that has one frame."""
+
+    def __init__(self):
+        super().__init__()
+        self.flow = PWCNet()
+
+    def forward(self, frame):
+        return self.flow(frame, frame)
+
+
+def make(name: str) -> nn.Module:
+    if name == "pwc-net":
+        return Pair()
+    return COMPARATORS[name]() if name in COMPARATORS else build(name)
+
+
+def deviation(found: float, printed: float | None) -> float | None:
+    """Per cent."""
+    return None if printed is None else round(100 * (found / printed - 1), 3)
+
+
 def row(name: str, width: int, height: int) -> dict:
-    counted = count(build(name), width, height)
+    with torch.device("meta"):
+        network = make(name)
+    counted = count(network, width, height, BATCH_NORM.get(name, 2))
     params, gmacs = PAPER.get(name, (None, None)) if (width, height) == (1280, 720) else (None, None)
     return {
         "network": name,
+        "tables": [table for table, names in TABLES.items() if name in names],
         "params": counted.params,
         "paper_params_millions": params,
+        "params_deviation_percent": deviation(counted.params / 1e6, params),
         "paper_rule_gmacs": round(counted.paper_gmacs, 3),
         "paper_gmacs": gmacs,
-        "deviation_percent": None if gmacs is None else round(100 * (counted.paper_gmacs / gmacs - 1), 3),
+        "deviation_percent": deviation(counted.paper_gmacs, gmacs),
         "true_gmacs": round(counted.true_gmacs, 3),
-        "note": NOTES.get(name, ""),
+        "note": NOTES.get(name) or next((note for start, note in FAMILIES.items() if name.startswith(start)), ""),
     }
 
 
+# column: its width and where its figure stands in a row
+COLUMNS = {
+    "tables": (8, lambda r: ", ".join(map(str, r["tables"]))),
+    "params": (12, lambda r: f"{r['params']:,}"),
+    "printed M": (11, lambda r: _or_dash(r["paper_params_millions"], ".2f")),
+    "off by": (10, lambda r: _or_dash(r["params_deviation_percent"], "+.3f", "%")),
+    "GMACs, paper's rule": (21, lambda r: f"{r['paper_rule_gmacs']:.3f}"),
+    "printed": (10, lambda r: _or_dash(r["paper_gmacs"], ".2f")),
+    "off by ": (10, lambda r: _or_dash(r["deviation_percent"], "+.3f", "%")),
+    "true GMACs": (12, lambda r: f"{r['true_gmacs']:.2f}"),
+}
+
+
+def _or_dash(figure: float | None, form: str, unit: str = "") -> str:
+    return "-" if figure is None else format(figure, form) + unit
+
+
 def table(rows: list[dict]) -> str:
-    heads = ("network", "params", "paper M", "GMACs, paper rule", "paper", "off by", "true GMACs")
-    widths = (34, 10, 9, 19, 9, 10, 12)
-    lines = ["".join(f"{head:<{w}}" if w == 34 else f"{head:>{w}}" for head, w in zip(heads, widths, strict=True))]
+    lines = [f"{'network':40}" + "".join(f"{head.strip():>{wide}}" for head, (wide, _) in COLUMNS.items())]
     for r in rows:
-        millions, gmacs, off = (r[key] for key in ("paper_params_millions", "paper_gmacs", "deviation_percent"))
-        cells = (
-            f"{r['network']:34}",
-            f"{r['params']:>10,}",
-            f"{millions:9.2f}" if millions else f"{'-':>9}",
-            f"{r['paper_rule_gmacs']:19.3f}",
-            f"{gmacs:9.2f}{off:+9.3f}%" if gmacs else f"{'-':>9}{'-':>10}",
-            f"{r['true_gmacs']:12.2f}",
-            f"  {r['note']}",
-        )
-        lines.append("".join(cells).rstrip())
+        cells = "".join(f"{cell(r):>{wide}}" for wide, cell in COLUMNS.values())
+        lines.append(f"{r['network']:40}{cells}  {r['note']}".rstrip())
     return "\n".join(lines)
 
 
@@ -70,11 +131,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
-    rows = [row(name, options.width, options.height) for name in networks()]
+    rows = [row(name, options.width, options.height) for name in (*networks(), *COMPARATORS)]
     if options.json:
         print(json.dumps({"width": options.width, "height": options.height, "networks": rows}, indent=2))
         return
-    print(f"One frame of {options.width}x{options.height} in the middle of a video.")
+    print(
+        f"One frame of {options.width}x{options.height} in the middle of a video. Printed: MMP-RNN's Tables 2, 3 and 4."
+    )
     print(table(rows))
 
 

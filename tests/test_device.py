@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vdeblur_fast.engine import device
-from vdeblur_fast.engine.device import choose_device, choose_precision
+from vdeblur_fast import device
+from vdeblur_fast.device import choose_device, choose_precision
 
 CPU = torch.device("cpu")
 

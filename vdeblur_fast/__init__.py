@@ -13,18 +13,26 @@ from typing import TYPE_CHECKING
 from .errors import UserError
 
 if TYPE_CHECKING:
+    from .acceleration import accelerate
     from .engine import Deblurrer
-    from .modules import GSTA, FrameSummary
+    from .modules import DTB, GSTA, MMAM, RDB, AttentionMix, FrameSummary
     from .ops import explain, use_backend
     from .reference.networks import build, networks
+    from .weights import convert
 
 __all__ = [
+    "DTB",
     "GSTA",
+    "MMAM",
+    "RDB",
+    "AttentionMix",
     "Deblurrer",
     "FrameSummary",
     "UserError",
     "__version__",
+    "accelerate",
     "build",
+    "convert",
     "explain",
     "networks",
     "use_backend",
@@ -32,10 +40,16 @@ __all__ = [
 
 # Fetched when first asked for: what needs no torch (vdeblur --help, the errors) should not wait for it.
 _HOME = {
+    "AttentionMix": ".modules",
+    "DTB": ".modules",
     "Deblurrer": ".engine",
     "FrameSummary": ".modules",
     "GSTA": ".modules",
+    "MMAM": ".modules",
+    "RDB": ".modules",
+    "accelerate": ".acceleration",
     "build": ".reference.networks",
+    "convert": ".weights",
     "explain": ".ops",
     "networks": ".reference.networks",
     "use_backend": ".ops",

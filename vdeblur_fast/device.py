@@ -4,7 +4,7 @@ import warnings
 
 import torch
 
-from ..errors import DeviceError
+from .errors import DeviceError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

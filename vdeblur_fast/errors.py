@@ -15,3 +15,7 @@ class WeightsError(UserError):
 
 class DeviceError(UserError):
     """A device or a precision that cannot be had here."""
+
+
+class UnsupportedByNetwork(UserError, ValueError):
+    """A number of neighbours, a lookahead or tiles that the network cannot do with."""

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <vector>
 
 #include "ops.h"
 
@@ -17,6 +18,12 @@ using Address = uintptr_t;
 template <class T>
 T* at(Address address) {
   return reinterpret_cast<T*>(address);
+}
+
+std::vector<const float*> each_at(const std::vector<Address>& addresses) {
+  std::vector<const float*> found;
+  for (Address address : addresses) found.push_back(at<float>(address));
+  return found;
 }
 
 // (type, sizes (B, T, C, H, W), strides of the same), then the address
@@ -68,5 +75,62 @@ PYBIND11_MODULE(_cpu, m) {
           return run(PixelDistribute{frames(x, x_layout), frames(y, y_layout), maps, at<float>(aggregate),
                                      at<float>(weight), at<float>(bias), at<float>(workspace), threads},
                      pixel_distribute_workspace, pixel_distribute);
+        });
+
+  m.def("temporal_blend",
+        [](Address similarity, const Layout& similarity_layout, Address current, const Layout& current_layout,
+           Address previous, const Layout& previous_layout, Address blended, const Layout& blended_layout, Address beta,
+           int threads, Address workspace) {
+          return run(TemporalBlend{frames(similarity, similarity_layout), frames(current, current_layout),
+                                   frames(previous, previous_layout), frames(blended, blended_layout), at<float>(beta),
+                                   at<float>(workspace), threads},
+                     temporal_blend_workspace, temporal_blend);
+        });
+
+  m.def("motion_attention",
+        [](Address x, const Layout& x_layout, Address y, const Layout& y_layout, Address magnitude,
+           const Layout& magnitude_layout, int64_t hidden, Address scale_weight_0, Address scale_bias_0,
+           Address scale_weight_1, Address scale_bias_1, Address shift_weight_0, Address shift_bias_0,
+           Address shift_weight_1, Address shift_bias_1, int threads, Address workspace) {
+          return run(MotionAttention{frames(x, x_layout),
+                                     frames(y, y_layout),
+                                     frames(magnitude, magnitude_layout),
+                                     hidden,
+                                     {at<float>(scale_weight_0), at<float>(scale_bias_0), at<float>(scale_weight_1),
+                                      at<float>(scale_bias_1)},
+                                     {at<float>(shift_weight_0), at<float>(shift_bias_0), at<float>(shift_weight_1),
+                                      at<float>(shift_bias_1)},
+                                     at<float>(workspace),
+                                     threads},
+                     motion_attention_workspace, motion_attention);
+        });
+
+  m.def("attention_mix",
+        [](Address estimates, const Layout& estimates_layout, int64_t groups, int64_t group_stride, Address logits,
+           const Layout& logits_layout, Address outer, const Layout& outer_layout, Address mixed,
+           const Layout& mixed_layout, bool softmax, int threads, Address workspace) {
+          return run(AttentionMix{frames(estimates, estimates_layout), groups, group_stride,
+                                  frames(logits, logits_layout), frames(outer, outer_layout),
+                                  frames(mixed, mixed_layout), softmax, at<float>(workspace), threads},
+                     attention_mix_workspace, attention_mix);
+        });
+
+  m.def("residual_dense_block",
+        [](Address x, const Layout& x_layout, Address y, const Layout& y_layout, const std::array<int64_t, 3>& n,
+           int64_t activation, Address packed, int threads, Address workspace) {
+          return run(ResidualDenseBlock{frames(x, x_layout), frames(y, y_layout), {n[0], n[1], n[2]},
+                                        Activation(activation), at<float>(packed), at<float>(workspace), threads},
+                     residual_dense_block_workspace, residual_dense_block);
+        });
+  // Writes to `packed`; with no address it only says how many floats that needs.
+  m.def("residual_dense_block_pack",
+        [](const std::array<int64_t, 3>& n, const std::vector<Address>& parameters, Address packed) {
+          const DenseSizes sizes{n[0], n[1], n[2]};
+          if (packed) residual_dense_block_pack(sizes, each_at(parameters).data(), at<float>(packed));
+          return residual_dense_block_packed_size(sizes);
+        });
+  m.def("residual_dense_block_is_packed",
+        [](const std::array<int64_t, 3>& n, const std::vector<Address>& parameters, Address packed) {
+          return residual_dense_block_is_packed({n[0], n[1], n[2]}, each_at(parameters).data(), at<float>(packed));
         });
 }

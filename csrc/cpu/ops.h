@@ -63,6 +63,74 @@ struct PixelDistribute {
 int64_t pixel_distribute_workspace(const PixelDistribute& op);
 void pixel_distribute(const PixelDistribute& op);
 
+// What follows the convolution: min(1, |tanh(similarity)| + beta) of current, the rest of previous.
+struct TemporalBlend {
+  Frames similarity, current, previous;  // frames = 1; any axis may stand in for any, if it does so in all four
+  Frames blended;                        // may be similarity itself
+  const float* beta;                     // (1)
+  float* workspace;
+  int threads;
+};
+int64_t temporal_blend_workspace(const TemporalBlend& op);
+void temporal_blend(const TemporalBlend& op);
+
+struct MotionBranch {
+  const float* weight_0;  // (hidden), or null for no such branch
+  const float* bias_0;    // (hidden)
+  const float* weight_1;  // (channels, hidden)
+  const float* bias_1;    // (channels)
+};
+struct MotionAttention {
+  Frames x, y;       // frames = 1, the same type
+  Frames magnitude;  // frames = channels = 1
+  int64_t hidden;
+  MotionBranch scale, shift;
+  float* workspace;
+  int threads;
+};
+int64_t motion_attention_workspace(const MotionAttention& op);
+void motion_attention(const MotionAttention& op);
+
+struct AttentionMix {
+  Frames estimates;      // frames = branches of the first group
+  int64_t groups;        // internal modules
+  int64_t group_stride;  // of estimates
+  Frames logits;         // frames = groups, channels = branches
+  Frames outer;          // frames = 1, channels = groups; or no data
+  Frames mixed;          // frames = 1
+  bool softmax;          // whether logits and outer are logits, not shares
+  float* workspace;
+  int threads;
+};
+int64_t attention_mix_workspace(const AttentionMix& op);
+void attention_mix(const AttentionMix& op);
+
+enum class Activation : int64_t { gelu, relu };
+
+// Sizes of a residual dense block: each of `layers` 3x3 convolutions adds `growth` channels.
+struct DenseSizes {
+  int64_t channels, growth, layers;
+  int64_t inputs(int64_t layer) const { return channels + layer * growth; }
+  int64_t all() const { return inputs(layers); }
+};
+
+struct ResidualDenseBlock {
+  Frames x, y;  // frames = 1
+  DenseSizes sizes;
+  Activation activation;
+  const float* packed;  // of residual_dense_block_pack
+  float* workspace;
+  int threads;
+};
+int64_t residual_dense_block_workspace(const ResidualDenseBlock& op);
+void residual_dense_block(const ResidualDenseBlock& op);
+
+// parameters: weight and bias of every layer, then of the fusion.
+int64_t residual_dense_block_packed_size(const DenseSizes& sizes);
+void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed);
+// Whether `packed` was made of parameters with these very values.
+bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed);
+
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
 

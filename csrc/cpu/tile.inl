@@ -24,18 +24,17 @@ VDEBLUR_INLINE __m256 load8(const uint16_t* p) {
 }
 VDEBLUR_INLINE void store8(float* p, __m256 v) { _mm256_storeu_ps(p, v); }
 VDEBLUR_INLINE void store8(uint16_t* p, __m256 v) {
-  alignas(32) float lanes[8];
-  _mm256_store_ps(lanes, v);
-  for (int i = 0; i < 8; ++i) narrow(lanes[i], p + i);
+  const __m256i bits = _mm256_castps_si256(v);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i nearest_even = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  const __m256i whole = _mm256_blendv_epi8(nearest_even, _mm256_set1_epi32(0x7fc00000), nan);
+  const __m256i half = _mm256_packus_epi32(_mm256_srli_epi32(whole, 16), _mm256_setzero_si256());
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(_mm256_permute4x64_epi64(half, 0x08)));
 }
-#endif
-
-// to[j * to_stride + i] = from[i * from_stride + j] for i, j < 8.
-template <class From, class To>
-VDEBLUR_INLINE void transpose8(const From* from, int64_t from_stride, To* to, int64_t to_stride) {
-#if VDEBLUR_WIDTH >= 8
-  __m256 r[8], s[8];
-  for (int i = 0; i < 8; ++i) r[i] = load8(from + i * from_stride);
+// r[j][i] = r[i][j]
+VDEBLUR_INLINE void transpose8(__m256 (&r)[8]) {
+  __m256 s[8];
   for (int i = 0; i < 8; i += 2) {
     s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
     s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -47,9 +46,21 @@ VDEBLUR_INLINE void transpose8(const From* from, int64_t from_stride, To* to, in
     r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
   }
   for (int i = 0; i < 4; ++i) {
-    store8(to + i * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    store8(to + (i + 4) * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    s[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+    s[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
   }
+  for (int i = 0; i < 8; ++i) r[i] = s[i];
+}
+#endif
+
+// to[j * to_stride + i] = from[i * from_stride + j] for i, j < 8.
+template <class From, class To>
+VDEBLUR_INLINE void transpose8(const From* from, int64_t from_stride, To* to, int64_t to_stride) {
+#if VDEBLUR_WIDTH >= 8
+  __m256 r[8];
+  for (int i = 0; i < 8; ++i) r[i] = load8(from + i * from_stride);
+  transpose8(r);
+  for (int j = 0; j < 8; ++j) store8(to + j * to_stride, r[j]);
 #else
   for (int j = 0; j < 8; ++j)
     for (int i = 0; i < 8; ++i) narrow(widen(from[i * from_stride + j]), to + j * to_stride + i);

@@ -1,5 +1,7 @@
 """The blocks that the networks share."""
 
+from .attention_mix import AttentionMix
+from .dtb import DTB
 from .frame_summary import FrameSummary
 from .gsa import GlobalSpatioTemporalAttention
 from .gsta import GSTA
@@ -9,9 +11,11 @@ from .residual_dense_block import RDB
 from .residual_dense_network import ResidualDenseNetwork
 
 __all__ = [
+    "DTB",
     "GSTA",
     "MMAM",
     "RDB",
+    "AttentionMix",
     "FrameSummary",
     "GlobalSpatioTemporalAttention",
     "NonLocal",

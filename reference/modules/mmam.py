@@ -20,6 +20,8 @@ class MMAM(nn.Module):
 
     def __init__(self, channels: int, shift: bool = True):
         super().__init__()
+        if channels < 2:
+            raise ValueError(f"MMAM: channels must be at least 2, for half of them are hidden, got {channels}")
         self.scale = self._branch(channels)
         self.shift = self._branch(channels) if shift else None
 

@@ -22,6 +22,7 @@ class ESTRNN(VideoNetwork):
     future = 2
     multiple = 4
     minimum = 4
+    untiled = "its attention averages over the whole frame"
 
     def __init__(self, features: int, blocks: int, activation: str = "gelu"):
         super().__init__()

@@ -98,6 +98,7 @@ class MMPRNN(VideoNetwork):
     past = 2
     future = 2
     multiple = 4
+    untiled = "MMP-Net's interpolation depends on the size of the frame (and without MMP-Net no halo is known)"
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What every network of the package looks like from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -19,12 +19,20 @@ class VideoNetwork(nn.Module):
     * `decode(window, state)`: once per output; the entries of `past` frames, it and `future` frames -> its image.
 
     Both take and return a state of their own (None at the start), which only the network understands.
+
+    `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
+
+    `halo`: how many pixels around a tile decide about the tile, so that large frames can be computed in tiles with the
+    same result (see `tiling.tiled`); None where that is not possible, and `untiled` says why.
     """
 
     past: int = 0
     future: int = 0
     multiple: int = 1
     minimum: int = 1
+    capturable: bool = True
+    halo: int | None = None
+    untiled: str = "no halo is known for it"
 
     def encode(self, frame: torch.Tensor, state: Any = None) -> tuple[Any, Any]:
         """frame (B, 3, H, W), state -> (entry, state)"""
@@ -34,6 +42,26 @@ class VideoNetwork(nn.Module):
         """window of past + 1 + future entries, state -> (image (B, 3, H, W), state)"""
         raise NotImplementedError
 
+    def retire(self, entry: Any) -> Any:
+        """What must be kept of an entry once its own image is out: all that its neighbours need."""
+        return entry
+
+    def chosen(self, state: Any) -> list[int] | None:
+        """The neighbours of the last image, as offsets in frames, from the state that `decode` returned with it; None
+        where the network always uses the whole window. Of the first clip, where there are several."""
+        return None
+
+    def limit(self, frames: int | None = None, lookahead: int | None = None) -> None:
+        """Sets how many neighbours an image may use at most, and how many frames ahead they may lie (0 = causal).
+
+        Raises ValueError where the network cannot do without its neighbours, which is the usual case.
+        """
+        asked = "frames" if frames is not None else "lookahead"
+        raise ValueError(
+            f"{asked}={frames if frames is not None else lookahead} cannot be had: {type(self).__name__} always uses "
+            f"{self.past} frames before and {self.future} after; leave it out, or take gsta-net, which can choose"
+        )
+
     def forward(self, clip: torch.Tensor, ends: Literal["replicate", "valid"] = "replicate") -> torch.Tensor:
         """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid".
 
@@ -42,21 +70,40 @@ class VideoNetwork(nn.Module):
 
         Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window.
         """
+        return self.decode_clip(self.encode_clip(clip), ends)
+
+    def encode_clip(self, clip: torch.Tensor) -> list[Any]:
+        """clip (B, T, 3, H, W) -> the entries of its frames; the first half of `forward`."""
         self.check(clip)
-        frames = clip.shape[1]
-        reach = self.past + 1 + self.future
-        if ends == "valid" and frames < reach:
-            raise ValueError(f'ends="valid" needs clips of at least {reach} frames, got {frames}')
         entries, state = [], None
-        for t in range(frames):
-            entry, state = self.encode(clip[:, t], state)
+        for frame in clip.unbind(1):
+            entry, state = self.encode(frame, state)
             entries.append(entry)
-        centres = range(self.past, frames - self.future) if ends == "valid" else range(frames)
+        return entries
+
+    def decode_clip(self, entries: Sequence[Any], ends: Literal["replicate", "valid"] = "replicate") -> torch.Tensor:
+        """The entries of a clip -> its images, as `forward` gives them; the second half of it."""
+        reach = self.past + 1 + self.future
+        if ends == "valid" and len(entries) < reach:
+            raise ValueError(f'ends="valid" needs clips of at least {reach} frames, got {len(entries)}')
+        centres = range(self.past, len(entries) - self.future) if ends == "valid" else range(len(entries))
         images, state = [], None
-        for t in centres:
-            image, state = self.decode(self.window(entries, t), state)
+        for centre in centres:
+            image, state = self.decode(self.window(entries, centre), state)
             images.append(image)
         return torch.stack(images, 1)
+
+    def steady_frame(self, frame: torch.Tensor) -> Callable[[], Any]:
+        """A function that does the work of one frame in the middle of a video, all of them `frame`: encodes it, and
+        decodes a whole window, both with what they remember. For counting and for measuring."""
+        entry, before = self.encode(frame)
+        window = self.still(entry, self.past + 1 + self.future)
+        _, memory = self.decode(window)
+        return lambda: (self.encode(frame, before), self.decode(window, memory))
+
+    def still(self, entry: Any, frames: int) -> list[Any]:
+        """The entries of so many frames that are all the same picture."""
+        return [entry] * frames
 
     def window(self, entries: Sequence[Any], centre: int) -> list[Any]:
         """The entries around `centre`, the first and the last repeated where the clip ends."""

@@ -1,7 +1,20 @@
 """The operators in plain PyTorch: the truth that fused bodies and gradients are held to."""
 
+from .attention_mix import attention_mix
+from .motion_attention import motion_attention
 from .pixel_distribute import pixel_distribute
+from .residual_dense_block import residual_dense_block
 from .spatial_squeeze import SpatialSqueeze, spatial_squeeze
+from .temporal_blend import temporal_blend
 from .temporal_squeeze import temporal_squeeze
 
-__all__ = ["SpatialSqueeze", "pixel_distribute", "spatial_squeeze", "temporal_squeeze"]
+__all__ = [
+    "SpatialSqueeze",
+    "attention_mix",
+    "motion_attention",
+    "pixel_distribute",
+    "residual_dense_block",
+    "spatial_squeeze",
+    "temporal_blend",
+    "temporal_squeeze",
+]

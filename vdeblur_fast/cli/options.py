@@ -32,7 +32,11 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
     add("--strength", type=strength, default=1.0, metavar="0..1", help="blend: 0 the source, 1 sharp (1)")
     add("--mode", default="stream", choices=MODES, help="a stream, or windows of 20 as papers evaluate")
+    add("--frames", type=whole("--frames", 0), metavar="U", help="use at most so many neighbours (gsta-net: 5)")
+    add("--lookahead", type=whole("--lookahead", 0), metavar="K", help="neighbours at most K frames ahead; 0 is causal")
+    add("--tile", type=whole("--tile", 1), metavar="PIXELS", help="compute in tiles: the same, with less memory")
     add("--no-scene-cuts", dest="scene_cuts", action="store_false", help="carry on where the scene changes")
+    add("--no-accelerate", dest="accelerate", action="store_false", help="plain PyTorch instead of fused kernels")
     add("--threads", type=whole("--threads", 1), metavar="N", help="CPU threads of the network")
 
 
@@ -51,9 +55,12 @@ def writer_options(options: argparse.Namespace) -> dict:
     return {key: getattr(options, key) for key in ("codec", "crf", "preset", "overwrite")}
 
 
-def make_deblurrer(options: argparse.Namespace) -> "Deblurrer":
+def make_deblurrer(
+    options: argparse.Namespace, on_choice: Callable[[int, list[int]], None] | None = None
+) -> "Deblurrer":
     """The network that was asked for, ready to run; unless quiet, warnings go to stderr in one sentence each.
 
+    on_choice: is told which frames each frame was made of.
     Raises UserError for an unknown model, weights that do not fit, a device that is not there.
     """
     import torch
@@ -73,6 +80,11 @@ def make_deblurrer(options: argparse.Namespace) -> "Deblurrer":
             strength=options.strength,
             scene_cuts=options.scene_cuts,
             mode=options.mode,
+            accelerate=options.accelerate,
+            frames=options.frames,
+            lookahead=options.lookahead,
+            tile=options.tile,
+            on_choice=on_choice,
         )
     for warning in caught if not options.quiet else ():
         print(f"vdeblur: {warning.message}", file=sys.stderr)

@@ -1,7 +1,9 @@
 """`vdeblur run`: a blurry video goes in, a sharp one comes out."""
 
 import argparse
+from contextlib import nullcontext
 
+from .choices import ChoiceReport
 from .options import add_coding_options, add_network_options, make_deblurrer, moment, writer_options
 from .progress import Progress
 from .report import summary, tell
@@ -20,6 +22,7 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     add("--start", type=moment, metavar="TIME", help="begin here: seconds (12.5) or HH:MM:SS (00:01:12.5)")
     add("--end", type=moment, metavar="TIME", help="end before this time of the input")
     add("--compare", choices=("side", "split"), help="write before and after: side by side, or half and half")
+    add("--report", metavar="FILE", help="write, as JSON, which frames each frame was made of")
     add_network_options(parser)
     add_coding_options(parser)
     return parser
@@ -30,10 +33,13 @@ def execute(options: argparse.Namespace) -> None:
 
     # left and right are those of the viewer, so a video to be compared is turned first
     reader = open_reader(options.input, options.start, options.end, upright=bool(options.compare))
-    deblurrer = make_deblurrer(options)
     transform = {"side": side_by_side, "split": split, None: None}[options.compare]
     width = reader.width * (2 if options.compare == "side" else 1)
-    with Progress(reader.frames_estimate, options.quiet) as progress:
+    with (
+        ChoiceReport(options) if options.report else nullcontext() as report,
+        Progress(reader.frames_estimate, options.quiet) as progress,
+    ):
+        deblurrer = make_deblurrer(options, report.add if report else None)
         writer = open_writer(options.output, source=reader, size=(width, reader.height), **writer_options(options))
         frames = process(reader, writer, deblurrer, lambda _: progress.advance(), transform)
     tell(reader, [writer], options.quiet)

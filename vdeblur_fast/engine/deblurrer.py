@@ -2,7 +2,7 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +10,11 @@ import torch
 from torch.nn.functional import pad
 
 from .. import weights as shipped
-from ..errors import UnknownNetwork
+from ..acceleration import accelerate as accelerated
+from ..device import choose_device, choose_precision
+from ..errors import UnknownNetwork, UnsupportedByNetwork
 from ..reference.networks import VideoNetwork, build, networks
-from .device import choose_device, choose_precision
+from ..reference.networks.tiling import tiled
 from .frame_format import Frame, FrameFormat
 from .scene import Scene
 from .scene_cut import SceneCutDetector
@@ -35,12 +37,19 @@ class Deblurrer:
     strength: 1 is the network's image, 0 the source, between them a blend.
     scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
     mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share
-    `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison.
+    `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison. None is 20 and 4,
+    or more where the network's neighbours need more.
+    frames, lookahead: how many neighbours an image may use at most, and how many frames ahead they may lie (0 is
+    causal); for networks that can do with any, such as gsta-net. None leaves both to the network.
+    tile: compute in tiles of so many pixels, to need less memory; the result is the same.
+    on_choice: called with each finished frame's number, from 0, and the numbers of the frames that it was made of,
+    itself not among them. What a recurrent network remembers beyond them is not told.
+    accelerate: run fused bodies where there are some (`vdeblur_fast.accelerate`); `.network.acceleration` names them.
 
     `latency` frames must follow a frame before it comes out (2 for MMP-RNN and ESTRNN; a window in the windowed mode).
 
-    Raises UnknownNetwork, WeightsError, DeviceError (all UserError), and ValueError or TypeError for an argument or a
-    frame that is not as described.
+    Raises UnknownNetwork, WeightsError, DeviceError, UnsupportedByNetwork (all UserError), and ValueError or TypeError
+    for an argument or a frame that is not as described.
 
     Equivalent to, for one scene of frames of a friendly size:
         network(clip[None])[0]
@@ -56,24 +65,39 @@ class Deblurrer:
         strength: float = 1.0,
         scene_cuts: bool = True,
         mode: Literal["stream", "windows"] = "stream",
-        window: int = 20,
-        overlap: int = 4,
+        window: int | None = None,
+        overlap: int | None = None,
+        accelerate: bool = True,
+        frames: int | None = None,
+        lookahead: int | None = None,
+        tile: int | None = None,
+        on_choice: Callable[[int, list[int]], None] | None = None,
     ):
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be between 0 (the source) and 1 (the network's image), got {strength}")
         if mode not in ("stream", "windows"):
             raise ValueError(f'mode must be "stream" or "windows", got {mode!r}')
         self.device = choose_device(device)
-        self.precision = choose_precision(self.device, precision)
         self.strength = strength
-        self.network = _prepare(network, weights, self.device, self.precision)
-        self.latency = self.network.future if mode == "stream" else window
-        if mode == "stream":
-            self._new_scene = lambda: Scene(self.network)
+        self.network = _prepare(network, weights).to(self.device).eval().requires_grad_(False)
+        _limit(self.network, frames, lookahead)
+        if accelerate:
+            self.network = accelerated(self.network, precision)
+            self.precision = self.network.acceleration.precision
         else:
-            self._new_scene = lambda: WindowedScene(self.network, window, overlap)
+            self.precision = choose_precision(self.device, precision)
+            self.network.to(self.precision, memory_format=torch.channels_last)
+        served = self.network if tile is None else _in_tiles(self.network, tile)
+        overlap = max(4, served.past + served.future) if overlap is None else overlap
+        window = max(20, overlap + 16) if window is None else window
+        self.latency = served.future if mode == "stream" else window
+        if mode == "stream":
+            self._new_scene = lambda: Scene(served)
+        else:
+            self._new_scene = lambda: WindowedScene(served, window, overlap)
         self._new_scene()  # complains of a wrong window now, not at the first frame
         self._detect_cuts = scene_cuts
+        self._on_choice = on_choice
         self._restart()
 
     def push(self, frame: Frame) -> list[Frame]:
@@ -103,6 +127,7 @@ class Deblurrer:
 
     def _restart(self) -> None:
         self._scene = self._new_scene()
+        self._number = 0  # of the frame that is finished next
         self._cuts = SceneCutDetector()
         self._pending: deque[tuple[FrameFormat, torch.Tensor]] = deque()
 
@@ -118,6 +143,9 @@ class Deblurrer:
 
     def _finish(self, image: torch.Tensor) -> Frame:
         format_, source = self._pending.popleft()
+        if self._on_choice:
+            self._on_choice(self._number, [self._number + offset for offset in self._scene.chosen])
+        self._number += 1
         height, width = source.shape[-2:]
         sharp = image[..., :height, :width].float()
         return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength < 1 else sharp)
@@ -133,9 +161,8 @@ class Deblurrer:
         return -(-max(side, self.network.minimum) // multiple) * multiple
 
 
-def _prepare(
-    network: str | VideoNetwork, weights: str | Path | None, device: torch.device, precision: torch.dtype
-) -> VideoNetwork:
+def _prepare(network: str | VideoNetwork, weights: str | Path | None) -> VideoNetwork:
+    """A network of our own, with its weights."""
     if isinstance(network, str):
         if network not in networks():
             raise UnknownNetwork(f"unknown network {network!r}; choose one of {', '.join(networks())}")
@@ -151,4 +178,20 @@ def _prepare(
             shipped.load_file(module, weights)
     else:
         raise TypeError(f"network must be a name or a VideoNetwork, got {type(network).__name__}")
-    return module.eval().requires_grad_(False).to(device, precision, memory_format=torch.channels_last)
+    return module
+
+
+def _limit(network: VideoNetwork, frames: int | None, lookahead: int | None) -> None:
+    if frames is None and lookahead is None:
+        return
+    try:
+        network.limit(frames, lookahead)
+    except ValueError as error:
+        raise UnsupportedByNetwork(str(error)) from error
+
+
+def _in_tiles(network: VideoNetwork, tile: int) -> VideoNetwork:
+    try:
+        return tiled(network, tile)
+    except ValueError as error:
+        raise UnsupportedByNetwork(str(error)) from error

@@ -19,6 +19,7 @@ class Scene:
         self._entries: list = []
         self._centre = 0  # the entry whose image is due next
         self._encoder_state = self._decoder_state = None
+        self.chosen: list[int] = []  # the neighbours that the last image was made of, as offsets in frames
 
     def push(self, frame: torch.Tensor) -> Iterator[torch.Tensor]:
         """frame (1, 3, H, W) -> the images that have become ready: none or one."""
@@ -35,9 +36,17 @@ class Scene:
     def _decode(self) -> torch.Tensor:
         window = self._network.window(self._entries, self._centre)
         image, self._decoder_state = self._network.decode(window, self._decoder_state)
+        self.chosen = self._chosen()
+        self._entries[self._centre] = self._network.retire(self._entries[self._centre])
         self._centre += 1
         unneeded = self._centre - self._network.past
         if unneeded > 0 and len(self._entries) > self._network.past:
             del self._entries[:unneeded]
             self._centre -= unneeded
         return image
+
+    def _chosen(self) -> list[int]:
+        offsets = self._network.chosen(self._decoder_state)
+        if offsets is None:
+            offsets = range(-self._network.past, self._network.future + 1)
+        return sorted(o for o in offsets if o and 0 <= self._centre + o < len(self._entries))

@@ -29,6 +29,7 @@ class WindowedScene:
         self._frames: deque[torch.Tensor] = deque(maxlen=length)
         self._due = 0  # frames, the last of `_frames`, whose image has not been given
         self._until_run = length
+        self.chosen: list[int] = []  # the neighbours that the last image was made of, as offsets in frames
 
     def push(self, frame: torch.Tensor) -> Iterator[torch.Tensor]:
         self._frames.append(frame)
@@ -50,4 +51,5 @@ class WindowedScene:
         ready = (image for frame in self._frames for image in scene.push(frame))
         for i, image in enumerate(chain(ready, scene.flush())):
             if first <= i < last:
+                self.chosen = scene.chosen
                 yield image

@@ -1,5 +1,12 @@
 """Drop-in modules: the reference's names, constructors and parameters, with fused bodies."""
 
+from .attention_mix import AttentionMix
+from .dtb import DTB
 from .gsta import GSTA, FrameSummary
+from .mmam import MMAM
+from .residual_dense_block import RDB
 
-__all__ = ["GSTA", "FrameSummary"]
+__all__ = ["DTB", "FUSED", "GSTA", "MMAM", "RDB", "AttentionMix", "FrameSummary"]
+
+# reference module -> the one that takes its place: the same, with a fused forward
+FUSED: dict[type, type] = {kind.__base__: kind for kind in (AttentionMix, DTB, GSTA, MMAM, RDB)}

@@ -1,15 +1,25 @@
 """The operators: one `torch.library` op each, with fused bodies, and plain PyTorch elsewhere."""
 
+from .attention_mix import attention_mix
 from .dispatch import explain, use_backend
+from .fused import why_not_fused
+from .motion_attention import motion_attention
 from .pixel_distribute import pixel_distribute
+from .residual_dense_block import residual_dense_block
 from .spatial_squeeze import SpatialSqueeze, spatial_squeeze
+from .temporal_blend import temporal_blend
 from .temporal_squeeze import temporal_squeeze
 
 __all__ = [
     "SpatialSqueeze",
+    "attention_mix",
     "explain",
+    "motion_attention",
     "pixel_distribute",
+    "residual_dense_block",
     "spatial_squeeze",
+    "temporal_blend",
     "temporal_squeeze",
     "use_backend",
+    "why_not_fused",
 ]

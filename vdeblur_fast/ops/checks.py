@@ -13,10 +13,10 @@ def check_shape(operator: str, name: str, tensor: torch.Tensor, wanted: dict[str
         raise ValueError(f"{operator}: {name} must be ({shape}{',' * (len(wanted) == 1)}), got {sizes}")
 
 
-def check_pixels(operator: str, x: torch.Tensor) -> None:
+def check_pixels(operator: str, x: torch.Tensor, name: str = "x") -> None:
     """Raises ValueError for frames without a pixel."""
     if not x.shape[-1] or not x.shape[-2]:
-        raise ValueError(f"{operator}: x must have at least one pixel, got {tuple(x.shape)}")
+        raise ValueError(f"{operator}: {name} must have at least one pixel, got {tuple(x.shape)}")
 
 
 def check_together(operator: str, **tensors: torch.Tensor | None) -> None:

@@ -52,7 +52,7 @@ def run(operator: str, *arguments: Any) -> Any:
 
     Raises NotImplementedError, with every reason, where that is none.
     """
-    asked = _asked_for()
+    asked = asked_for()
     for backend in _TABLES[operator]:
         if asked in (None, backend.name) and not backend.why_not(*arguments):
             return backend.run(*arguments)
@@ -62,7 +62,7 @@ def run(operator: str, *arguments: Any) -> Any:
 
 def table(operator: str, *arguments: Any) -> str:
     """The operator's arguments in words, then a line for each backend: used, ready, or why not."""
-    asked = _asked_for()
+    asked = asked_for()
     lines, used = [f"{operator}({', '.join(map(_describe, arguments))})"], False
     for backend in _TABLES[operator]:
         reasons = backend.why_not(*arguments)
@@ -91,7 +91,8 @@ def explain(operator: Callable[..., Any], *arguments: Any, **options: Any) -> st
     return table(operator.__name__, *prepare(*arguments, **options))
 
 
-def _asked_for() -> str | None:
+def asked_for() -> str | None:
+    """The backend asked for by `use_backend`, else by VDEBLUR_BACKEND; None where any will do."""
     asked = _asked.get()
     if asked is None and (asked := os.environ.get("VDEBLUR_BACKEND") or None):
         _check(asked, "VDEBLUR_BACKEND")
@@ -104,6 +105,8 @@ def _check(name: str, where: str) -> None:
 
 
 def _describe(argument: Any) -> str:
+    if isinstance(argument, list):
+        return f"[{', '.join(map(_describe, argument))}]"
     if isinstance(argument, torch.Tensor):
         return f"{tuple(argument.shape)} {str(argument.dtype).removeprefix('torch.')} {argument.device}"
     return repr(argument)

@@ -35,14 +35,22 @@ def why_not(x: torch.Tensor) -> list[str]:
     return reasons
 
 
-def layout(x: torch.Tensor) -> tuple[int, list[int], list[int]]:
-    """Type, sizes and strides of frames (B, T, C, H, W) or (B, C, H, W) in any memory order."""
+def layout(x: torch.Tensor, turn: bool = True) -> tuple[int, list[int], list[int]]:
+    """Type, sizes and strides of frames (B, T, C, H, W) or (B, C, H, W) in any memory order.
+
+    turn: a column may be taken for a row; not where an operator looks at neighbours.
+    """
     if x.dim() == 4:
         x = x.unsqueeze(1)
     sizes, strides = list(x.shape), list(x.stride())
-    if sizes[4] == 1:  # a column: the kernels are quickest along a row
+    if turn and sizes[4] == 1:  # a column: the kernels are quickest along a row
         sizes[3:], strides[3:] = [1, sizes[3]], [strides[3] * sizes[3], strides[3]]
     return TYPES[x.dtype], sizes, strides
+
+
+def readable(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor itself where the kernels know its type, else a float32 copy."""
+    return tensor if tensor.dtype in TYPES else tensor.to(torch.float32)
 
 
 def plain(tensor: torch.Tensor | None) -> torch.Tensor | None:

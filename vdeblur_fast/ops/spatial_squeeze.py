@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import SpatialSqueeze
 from ..reference.ops import spatial_squeeze as reference
 from ..reference.ops.accumulate import accumulation_dtype
-from . import dispatch, native, triton
+from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
 from .recompute import recompute_gradients
 
@@ -177,6 +177,7 @@ def _on_cpu(
 dispatch.register(
     NAME,
     dispatch.Backend("triton", triton.why_not_for(NAME), triton.body_of(NAME, outputs)),
+    dispatch.Backend("cuda", cuda.why_not_for(NAME), cuda.body_of(NAME, outputs)),
     dispatch.Backend("cpu", lambda x, *_: native.why_not(x), _on_cpu),
     dispatch.Backend("reference", lambda *_: [], _on_reference),
 )

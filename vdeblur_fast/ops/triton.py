@@ -16,8 +16,6 @@ TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 @cache
 def _kernels(operator: str) -> tuple[ModuleType | None, str]:
-    if find_spec("triton") is None:
-        return None, "triton is not installed"
     try:
         return import_module(f"vdeblur_fast.kernels.{operator}"), ""
     except ImportError as error:
@@ -29,20 +27,27 @@ def interpreting() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
+def why_not(x: Tensor) -> str:
+    """Why no Triton kernel can work on this tensor; "" where they can."""
+    if x.device.type != "cuda" and not (interpreting() and x.device.type == "cpu"):
+        return f"works on CUDA tensors, got {x.device}"
+    if find_spec("triton") is None:
+        return "triton is not installed"
+    if x.dtype not in TYPES:
+        return f"takes float32, bfloat16 and float16, got {str(x.dtype).removeprefix('torch.')}"
+    return ""
+
+
 def why_not_for(operator: str) -> Callable[..., list[str]]:
     """The `why_not` of an operator's Triton body; `kernels/<operator>.py` has a `why_not(*shapes)` of its own."""
 
-    def why_not(x: Tensor, *rest: Any) -> list[str]:
-        if x.device.type != "cuda" and not (interpreting() and x.device.type == "cpu"):
-            return [f"works on CUDA tensors, got {x.device}"]
-        kernels, reason = _kernels(operator)
-        if kernels is None:
-            return [reason]
-        if x.dtype not in TYPES:
-            return [f"takes float32, bfloat16 and float16, got {str(x.dtype).removeprefix('torch.')}"]
-        return kernels.why_not(x, *rest)
+    def why_not_call(x: Tensor, *rest: Any) -> list[str]:
+        reason = why_not(x)
+        if not reason:
+            kernels, reason = _kernels(operator)
+        return [reason] if reason else kernels.why_not(x, *rest)
 
-    return why_not
+    return why_not_call
 
 
 def body_of(operator: str, outputs: Callable[..., Any]) -> Callable[..., Any]:

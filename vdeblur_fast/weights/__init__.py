@@ -1,4 +1,5 @@
-"""The weights that ship, by the name of their network, each with a card that says where it comes from."""
+"""Weights: those that ship, by the name of their network, each with a card that says where it comes from; those of a
+file; and those that others have published, converted."""
 
 import hashlib
 import json
@@ -8,9 +9,10 @@ from pathlib import Path
 from torch import nn
 
 from ..errors import WeightsError
+from .conversion import MisfitError, convert
 from .files import load_file
 
-__all__ = ["available", "card", "load", "load_file"]
+__all__ = ["MisfitError", "available", "card", "convert", "load", "load_file"]
 
 FOLDER = Path(__file__).parent
 

@@ -1,0 +1,49 @@
+"""temporal_blend beside PyTorch: whole, and what follows the convolution: three numbers read for one written."""
+
+import pytest
+import torch
+
+from bench.harness import DEVICE, TYPES, Case
+from vdeblur_fast.ops import temporal_blend as operator
+from vdeblur_fast.ops.temporal_blend import blend
+from vdeblur_fast.reference.ops.temporal_blend import blend as reference_blend
+from vdeblur_fast.reference.ops.temporal_blend import temporal_blend as whole_reference
+
+CHANNELS, KERNEL = 64, 5
+SIZES = [(180, 320), (360, 640)]  # the features of 640x360 and of 1280x720
+
+every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[1]}x{size[0]}")
+
+
+def frames(count: int, size: tuple[int, int], dtype: torch.dtype) -> list[torch.Tensor]:
+    torch.manual_seed(0)
+    return [torch.randn(1, CHANNELS, *size, device=DEVICE).to(dtype) for _ in range(count)]
+
+
+@pytest.mark.skipif(DEVICE != "cpu", reason="a part of the operator that stands alone on the CPU only")
+@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.get)
+@every_size
+def test_temporal_blend_after_its_convolution(compare, size, dtype):
+    similarity, current, previous = frames(3, size, dtype)
+    overwritten = similarity.clone()  # as the operator does with the convolution's result; right the first time
+
+    def fast(*given: torch.Tensor) -> torch.Tensor:
+        blend(overwritten, *given, overwritten)
+        return overwritten
+
+    def reference(*given: torch.Tensor) -> torch.Tensor:
+        return reference_blend(similarity.to(given[0]), *given)
+
+    name = f"temporal_blend after the convolution c{CHANNELS}-{size[1]}x{size[0]}-{TYPES[dtype]}"
+    compare(Case(name, fast, reference, (current, previous, torch.tensor(0.1)), 4 * current.nbytes, 0))
+
+
+@pytest.mark.parametrize("dtype", TYPES if DEVICE == "cuda" else [torch.float32], ids=TYPES.get)
+@every_size
+def test_temporal_blend(compare, size, dtype):
+    current, previous = frames(2, size, dtype)
+    weight = torch.randn(CHANNELS, 2 * CHANNELS, KERNEL, KERNEL, device=DEVICE) / (KERNEL * (2 * CHANNELS) ** 0.5)
+    inputs = current, previous, weight, torch.randn(CHANNELS, device=DEVICE), torch.tensor(0.1, device=DEVICE)
+    operations = 2 * current[0, 0].numel() * weight.numel()
+    name = f"temporal_blend c{CHANNELS}-{size[1]}x{size[0]}-{TYPES[dtype]}"
+    compare(Case(name, operator, whole_reference, inputs, 3 * current.nbytes, operations))

@@ -1,0 +1,106 @@
+"""STRCNN+DTB: a recurrent network that compares what it sees with what it saw (Kim et al., ICCV 2017).
+
+From the paper: the three models of Fig. 3; the encoder and the decoder of four residual blocks each (Fig. 4); frames in
+0..1; F_n of 32 channels at half the resolution, joined to the filtered frames; the blending with 5x5 filters,
+w = min(1, |tanh| + beta) and a trained beta (Eq. 2, 3); m = 1 in the final model; the same number of parameters in all
+three but for the convolution of the blending. It prints no counts.
+
+Read in two public re-implementations, which agree: 5x5 into 64 channels, then 3x3 of stride 2 into 32; residual blocks
+with batch norm and the ReLU after the sum; F_n by a 3x3 after the decoder, the image by a transposed 4x4 and a 3x3; no
+skip from the frame to the image. Not taken from them: a blending that ignores a border of two pixels, a beta that is
+not trained, a halved argument of tanh.
+
+Ours: the blended features of the first frame are that frame's own (the re-implementations start from zeros:
+`zero_start`). The plain CNN has 64 channels where the others have 32 and F_{n-1}, and no F_n: to the unit the same
+number of parameters.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import relu
+
+from ..modules import DTB
+from .video_network import VideoNetwork
+
+CHANNELS = 64
+PASSED_ON = 32  # channels of F_n
+
+
+class Memory(NamedTuple):
+    """What one frame leaves to the next, at half the resolution."""
+
+    passed_on: torch.Tensor  # (B, 32, H/2, W/2): F_n
+    blended: torch.Tensor  # (B, 64, H/2, W/2): the blended features of Eq. 2
+
+
+class ResidualBlock(nn.Module):
+    """conv3x3, batch norm, ReLU, conv3x3, batch norm, plus the input, ReLU: (B, channels, H, W) -> the same."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return relu(x + self.body(x))
+
+
+def residual_blocks(count: int = 4) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(CHANNELS) for _ in range(count)))
+
+
+class STRCNN(VideoNetwork):
+    """CNN, STRCNN or STRCNN+DTB. clip (B, T, 3, H, W), RGB in 0..1, H and W even -> the sharp clip.
+
+    m: frames before and after the current one that go in with it (1 in the paper's final model).
+    recurrent: pass F_n on to the next frame; False is the paper's baseline "CNN".
+    blending: blend the features with those of the frame before (Eq. 2); needs `recurrent`.
+    zero_start: blend the first frame's features with zeros instead of leaving them alone.
+    """
+
+    multiple = 2
+    minimum = 2
+    halo = 40  # 38 pixels decide, and tiles begin on even pixels
+
+    def __init__(self, m: int = 1, recurrent: bool = True, blending: bool = True, zero_start: bool = False):
+        super().__init__()
+        if m < 0:
+            raise ValueError(f"STRCNN: m must be at least 0, got {m}")
+        if blending and not recurrent:
+            raise ValueError("STRCNN: blending=True needs recurrent=True")
+        self.past = self.future = m
+        self.zero_start = zero_start
+        own = CHANNELS - PASSED_ON if recurrent else CHANNELS
+        self.filter = nn.Sequential(
+            nn.Conv2d(3 * (2 * m + 1), CHANNELS, 5, padding=2), nn.ReLU(), nn.Conv2d(CHANNELS, own, 3, 2, 1), nn.ReLU()
+        )
+        self.encoder = residual_blocks()
+        self.blend = DTB(CHANNELS) if blending else None
+        self.decoder = residual_blocks()
+        self.pass_on = nn.Conv2d(CHANNELS, PASSED_ON, 3, padding=1) if recurrent else None
+        self.reconstruct = nn.Sequential(
+            nn.ConvTranspose2d(CHANNELS, CHANNELS, 4, 2, 1), nn.ReLU(), nn.Conv2d(CHANNELS, 3, 3, padding=1)
+        )
+
+    def encode(self, frame, state=None):
+        return frame, None
+
+    def decode(self, window: Sequence[torch.Tensor], state: Memory | None = None):
+        x = self.filter(torch.cat(tuple(window), 1))
+        if self.pass_on is None:
+            return self.reconstruct(self.decoder(self.encoder(x))), None
+        before = x.new_zeros(x.shape[0], PASSED_ON, *x.shape[2:]) if state is None else state.passed_on
+        h = self.encoder(torch.cat([x, before], 1))
+        if self.blend is not None:
+            previous = state.blended if state is not None else torch.zeros_like(h) if self.zero_start else None
+            h = self.blend(h, previous)
+        y = self.decoder(h)
+        return self.reconstruct(y), Memory(relu(self.pass_on(y)), h)

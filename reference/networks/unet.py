@@ -1,0 +1,116 @@
+"""The U-Nets of DAVID, one by one or many in lockstep."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import torch
+from torch import nn
+from torch.nn.functional import conv2d, interpolate, max_pool2d, relu_
+
+
+class UNet(nn.Module):
+    """A U-Net of 3x3 convolutions: (B, inputs, H, W), H and W multiples of 2 ** poolings -> (B, outputs, H, W).
+
+    Two convolutions per level, max pooling down, bilinear interpolation up, the encoder's level concatenated after it,
+    and two more convolutions at the end; ReLU after all but the last; no batch norm. `convs[i]` is the paper's
+    Conv(i + 1): 20 of them for 4 poolings (the backbone), 12 for 2 (the attention nets).
+
+    width: channels at full resolution; they double with each pooling up to 8 * width, where they stay.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, poolings: int):
+        super().__init__()
+        self.poolings = poolings
+        levels = [width * min(2**level, 8) for level in range(poolings + 1)]
+        widths = [inputs]
+        shapes = []
+        for channels in levels:
+            shapes += [(widths[-1], channels), (channels, channels)]
+            widths.append(channels)
+        for channels in reversed(levels[:-1]):
+            shapes += [(widths[-1] + channels, channels), (channels, channels)]
+            widths.append(channels)
+        shapes += [(width, width), (width, outputs)]
+        self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in shapes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _run(x, self.poolings, lambda i, y: self.convs[i](y))
+
+
+class Lockstep:
+    """Several U-Nets run together: each layer of all of them is one grouped convolution.
+
+    They may differ in their inputs and outputs only, and neighbours with as many inputs read the same ones. What comes
+    out is what each gives by itself, to rounding. This wins where a layer of one net is too little work to keep the
+    machine busy; it needs the memory of all nets at once, and keeps a joined copy of their weights.
+    """
+
+    def __init__(self, nets: Sequence[UNet]):
+        self.nets = list(nets)
+        self._joined: dict[tuple[int, int, int], tuple[tuple, torch.Tensor, torch.Tensor]] = {}
+
+    def __call__(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The input of each net, (B, inputs, H, W) -> the output of each, (B, outputs, H, W)."""
+        count, last = len(self.nets), len(self.nets[0].convs) - 1
+        first = [self._conv(0, alike, inputs[alike.start], groups=1) for alike in self._alike(0, "in_channels")]
+
+        def conv(i: int, x: torch.Tensor) -> torch.Tensor:
+            return self._conv(i, range(count), x, groups=count) if 0 < i < last else x
+
+        x = _run(torch.cat(first, 1), self.nets[0].poolings, conv, count).unflatten(1, (count, -1))
+        outputs = []
+        for alike in self._alike(last, "out_channels"):
+            part = x[:, alike.start : alike.stop].flatten(1, 2)
+            outputs += self._conv(last, alike, part, groups=len(alike)).chunk(len(alike), 1)
+        return outputs
+
+    def _alike(self, layer: int, channels: str) -> list[range]:
+        """Runs of nets whose convolution has as many channels."""
+        counts = groupby(range(len(self.nets)), key=lambda n: getattr(self.nets[n].convs[layer], channels))
+        runs = (list(members) for _, members in counts)
+        return [range(run[0], run[-1] + 1) for run in runs]
+
+    def _conv(self, layer: int, which: range, x: torch.Tensor, groups: int) -> torch.Tensor:
+        weight, bias = self._weights(layer, which)
+        return conv2d(x.contiguous(), weight, bias, padding=1, groups=groups)
+
+    def _weights(self, layer: int, which: range) -> tuple[torch.Tensor, torch.Tensor]:
+        """The weights and biases of a layer of some nets, joined anew where they are trained or have changed."""
+        convs = [self.nets[n].convs[layer] for n in which]
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or convs[0].weight.is_inference():
+            return _join(convs)
+        mark = tuple((p.data_ptr(), p._version) for conv in convs for p in (conv.weight, conv.bias))
+        key = layer, which.start, which.stop
+        if key not in self._joined or self._joined[key][0] != mark:
+            self._joined[key] = mark, *_join(convs)
+        return self._joined[key][1:]
+
+
+def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.cat([conv.weight for conv in convs]).contiguous(), torch.cat([conv.bias for conv in convs])
+
+
+def _run(x: torch.Tensor, poolings: int, conv: Callable[[int, torch.Tensor], torch.Tensor], nets: int = 1):
+    """The way of x (B, nets * channels, H, W) through U-Nets; `conv(i, x)` is their Conv(i + 1)."""
+    skips: list[torch.Tensor] = []
+    numbers = iter(range(4 * poolings + 4))
+    for level in range(poolings + 1):
+        x = max_pool2d(x, 2) if level else x
+        for _ in range(2):
+            x = relu_(conv(next(numbers), x))
+        skips.append(x)
+    skips.pop()
+    while skips:
+        x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = _beside(x, skips.pop(), nets)
+        for _ in range(2):
+            x = relu_(conv(next(numbers), x))
+    x = relu_(conv(next(numbers), x))
+    return conv(next(numbers), x)
+
+
+def _beside(x: torch.Tensor, skip: torch.Tensor, nets: int) -> torch.Tensor:
+    """Of each net the channels of x, then those of the skip."""
+    if nets == 1:
+        return torch.cat([x, skip], 1)
+    return torch.cat([y.unflatten(1, (nets, -1)) for y in (x, skip)], 2).flatten(1, 2)

@@ -1,0 +1,64 @@
+"""Batch norms folded into the convolutions before them, with the state_dict of the unfolded network."""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+
+class FoldedConv2d(nn.Conv2d):
+    """A convolution that does the work of the batch norm after it.
+
+    Keeps its own `weight` and `bias`, so that the state_dict stays; computes with folded ones, made from both modules
+    when they are folded and again whenever a state_dict is loaded.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(x, self.folded_weight, self.folded_bias)
+
+
+class FoldedAway(nn.BatchNorm2d):
+    """A batch norm that the convolution before it does: gives back what it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def fold_batch_norms(network: nn.Module) -> list[str]:
+    """Folds every batch norm that follows a convolution in an `nn.Sequential` of `network`, in place -> their names.
+
+    The network must be in evaluation mode; what it gives stays the same, to rounding.
+
+    Equivalent to, for each pair:
+        torch.nn.utils.fuse_conv_bn_eval(conv, norm)
+    """
+    folded = []
+    for name, chain in network.named_modules():
+        if not isinstance(chain, nn.Sequential):
+            continue
+        children = list(chain.named_children())
+        for (_, conv), (place, norm) in pairwise(children):
+            if _foldable(conv, norm):
+                conv.__class__, norm.__class__ = FoldedConv2d, FoldedAway
+                _fold(conv, norm)
+                chain.register_load_state_dict_post_hook(lambda *_, c=conv, n=norm: _fold(c, n))
+                folded.append(f"{name}.{place}" if name else place)
+    return folded
+
+
+def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
+    plain = type(conv) is nn.Conv2d and conv.padding_mode == "zeros" and type(norm) is nn.BatchNorm2d
+    return plain and not norm.training and norm.running_mean is not None
+
+
+@torch.no_grad()
+def _fold(conv: FoldedConv2d, norm: FoldedAway) -> None:
+    """In float64: products of small and large statistics are rounded once, at the end."""
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    shift = -norm.running_mean.double() * scale
+    if norm.affine:
+        scale, shift = scale * norm.weight.double(), shift * norm.weight.double() + norm.bias.double()
+    bias = 0 if conv.bias is None else conv.bias.double()
+    weight = conv.weight.double() * scale[:, None, None, None]
+    conv.register_buffer("folded_weight", weight.to(conv.weight.dtype), persistent=False)
+    conv.register_buffer("folded_bias", (bias * scale + shift).to(conv.weight.dtype), persistent=False)

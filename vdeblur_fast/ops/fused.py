@@ -1,0 +1,16 @@
+"""Whether fused bodies can run at all, before there is a call to ask about."""
+
+import torch
+
+from . import cuda, dispatch, native, triton
+
+
+def why_not_fused(like: torch.Tensor) -> str:
+    """Why no fused body would take frames of this tensor's device and dtype; "" where one would."""
+    asked = dispatch.asked_for()
+    if asked == "reference":
+        return 'the backend "reference" was asked for'
+    reasons = {"triton": triton.why_not(like), "cuda": cuda.why_not(like), "cpu": "; ".join(native.why_not(like))}
+    if asked in reasons:
+        return reasons[asked]
+    return "" if "" in reasons.values() else "; ".join(f"{name} {reason}" for name, reason in reasons.items())
