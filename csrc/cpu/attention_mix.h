@@ -4,8 +4,7 @@
 
 namespace vdeblur {
 
-constexpr int kMixRun = 32;      // pixels taken at once, a cache line of bfloat16
-constexpr int kMixChunk = 4096;  // pixels of one image, computed by one thread
+constexpr int kMixRun = 1024;  // pixels whose shares stay in the first two caches while the estimates pass
 
 // Floats of a thread's scratch: mixtures, one run of conversions, outer shares, shares of a group.
 constexpr int64_t mix_scratch(const AttentionMix& op) {

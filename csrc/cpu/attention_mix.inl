@@ -4,14 +4,24 @@
 // operations for each estimate.
 #include "runs.inl"
 
+// 2^x for x <= 0, to 3e-7 of 1: what is small is less exact, in a softmax it counts for less. A NaN stays one.
+VDEBLUR_INLINE V power(V x) {
+  x = max(broadcast(-126.0f), x);
+  const V n = round(x), r = x - n;
+  V p = broadcast(1.3333558e-3f);
+  for (const float c : {9.6181291e-3f, 5.5504109e-2f, 2.4022651e-1f, 6.9314718e-1f, 1.0f}) p = fma(p, r, broadcast(c));
+  return p * power_of_two(n);
+}
+
 // Logits (count, kMixRun) to shares, in place: softmax over the count.
 VDEBLUR_INLINE void soften(float* logits, int64_t count, int64_t n) {
+  const V to_binary = broadcast(1.44269504f);
   for (int64_t i = 0; i < n; i += kWidth) {
     float* const column = logits + i;
     V peak = load(column), total = broadcast(0.0f);
     for (int64_t k = 1; k < count; ++k) peak = max(load(column + k * kMixRun), peak);
     for (int64_t k = 0; k < count; ++k) {
-      const V e = exp(load(column + k * kMixRun) - peak);
+      const V e = power((load(column + k * kMixRun) - peak) * to_binary);
       total = total + e;
       store(column + k * kMixRun, e);
     }
@@ -20,26 +30,32 @@ VDEBLUR_INLINE void soften(float* logits, int64_t count, int64_t n) {
   }
 }
 
-// Where the pixels at hand begin.
-struct MixPlace {
-  int64_t estimates, logits, outer, mixed;
-};
-
 // Shares (channels of f, kMixRun) from the logits of a group, which begin at `offset`.
 inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, int64_t n, float* to) {
   for (int64_t c = 0; c < f.channels; ++c) read_run(f, offset + c * f.channel_stride, n, to + c * kMixRun);
   if (op.softmax) soften(to, f.channels, n);
 }
 
-// mixed += share * estimate. There are more estimates than the processor can foresee: the next run is asked for here.
+// mixed += share * estimate; meanwhile the processor is asked for what is read next, for it foresees only longer runs.
 template <class T>
-VDEBLUR_INLINE void add_share(const float* share, const T* estimate, int64_t n, float* mixed) {
+VDEBLUR_INLINE void add_share(const float* share, const T* estimate, const T* next, int64_t n, float* mixed) {
   constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t i = 0; i < kMixRun; i += kLine) __builtin_prefetch(estimate + kMixRun + i);
   int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) store(mixed + i, fma(load(share + i), load(estimate + i), load(mixed + i)));
-  if (i < n) store(mixed + i, fma(load(share + i), load_some(estimate + i, n - i), load(mixed + i)));
+  for (; i + kLine <= n; i += kLine) {
+    __builtin_prefetch(next + i);
+    for (int64_t j = i; j < i + kLine; j += kWidth)
+      store(mixed + j, fma(load(share + j), load(estimate + j), load(mixed + j)));
+  }
+  for (; i < n; i += kWidth) {
+    const V e = i + kWidth <= n ? load(estimate + i) : load_some(estimate + i, n - i);
+    store(mixed + i, fma(load(share + i), e, load(mixed + i)));
+  }
 }
+
+// Where the pixels at hand begin.
+struct MixPlace {
+  int64_t estimates, logits, outer, mixed;
+};
 
 template <class T>
 void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scratch) {
@@ -57,13 +73,16 @@ void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scrat
       float* const share = shares + k * kMixRun;
       for (int64_t i = 0; op.outer.data && i < n; i += kWidth)
         store(share + i, load(share + i) * load(outer + j * kMixRun + i));
-      int64_t offset = at.estimates + j * op.group_stride + k * estimates.frame_stride;
-      for (int64_t c = 0; c < channels; ++c, offset += estimates.channel_stride) {
+      const int64_t offset = at.estimates + j * op.group_stride + k * estimates.frame_stride;
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t here = offset + c * estimates.channel_stride;
+        const int64_t next = c + 1 < channels ? here + estimates.channel_stride : offset + estimates.frame_stride;
         if (estimates.pixel_stride == 1) {
-          add_share(share, element<const T>(estimates, offset), n, mixed + c * kMixRun);
+          add_share(share, element<const T>(estimates, here), element<const T>(estimates, next), n,
+                    mixed + c * kMixRun);
         } else {
-          read_run(estimates, offset, n, room);
-          add_share<float>(share, room, n, mixed + c * kMixRun);
+          read_run(estimates, here, n, room);
+          add_share<float>(share, room, room, n, mixed + c * kMixRun);
         }
       }
     }
@@ -76,9 +95,9 @@ void mix_chunk(const AttentionMix& op, int64_t b, int64_t first, float* scratch)
   const bool joined = rows_join(op.estimates) && rows_join(op.logits) && rows_join(op.mixed) &&
                       (!op.outer.data || rows_join(op.outer));
   const auto run = op.estimates.type == Type::float32 ? mix_run<float> : mix_run<uint16_t>;
-  const int64_t end = std::min<int64_t>(first + kMixChunk, op.mixed.pixels());
+  const int64_t end = std::min<int64_t>(first + kMixRun, op.mixed.pixels());
   for_each_piece(joined, op.mixed.width, first, end, kMixRun, [&](int64_t at, int64_t n) {
-    const auto place = [&](const Frames& f) { return b * f.batch_stride + pixel_at(f, at, joined); };
+    const auto place = [&](const Frames& f) { return b * f.batch_stride + pixel_at(f, at); };
     run(op, {place(op.estimates), place(op.logits), place(op.outer), place(op.mixed)}, n, scratch);
   });
 }

@@ -89,12 +89,12 @@ def pointwise_cases():
 
 def dense_cases():
     """The layers and the fusion of a residual dense block of 80 channels that grows by 32; weights in x's type."""
-    for kind, order, taps in product(("fp32", "bf16"), ("contiguous", "channels_last"), (9, 1)):
+    for kind, (taps, order) in product(("fp32", "bf16"), ((9, ""), (1, "contiguous"), (1, "channels_last"))):
         flags = {"TAPS": taps, "ACTIVATION": "gelu" if taps == 9 else "", "WIDEN": False}
         flags["PRECISION"] = "tf32x3" if kind == "fp32" else "tf32"
-        ones = layout(order, ("x_",)) | ({"y_channel_stride"} if taps == 9 else layout(order, ("y_",)))
+        ones = {"y_channel_stride"} if taps == 9 else layout(order, ("y_",))
         blocks = residual_dense_block.blocks(32 if taps == 9 else 80, TYPES[kind])
-        yield f"dense-{taps}-{kind}-{order}", residual_dense_block.dense_kernel, kind, flags, ones, blocks
+        yield f"dense-{taps}{order}-{kind}", residual_dense_block.dense_kernel, kind, flags, ones, blocks
 
 
 def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.Blocks, chip: int):

@@ -45,7 +45,7 @@ def test_frames_are_read_and_written_sixteen_bytes_at_a_time(compiled):
         kind = found["name"].partition("-")[0]
         if kind in ("squeeze", "distribute", "blend", "attend", "branches"):
             assert found["wide_loads"] > 0, found["name"]
-        if kind in ("squeeze", "distribute", "blend"):
+        if kind in ("squeeze", "distribute", "blend", "dense"):
             assert found["half_loads"] == 0, found["name"]  # bfloat16 frames are the only half-wide numbers
-        if kind in ("distribute", "blend", "attend", "branches"):
+        if kind in ("distribute", "blend", "attend", "branches", "dense"):
             assert found["wide_stores"] > 0, found["name"]

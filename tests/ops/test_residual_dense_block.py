@@ -19,10 +19,10 @@ SIZES = [
     (2, 17, 7, 13, 5, 3),
     (1, 3, 33, 1, 2, 3),
     (2, 1, 1, 31, 1, 1),
-    (1, 16, 9, 67, 12, 3),
+    (1, 16, 9, 35, 12, 2),
     (1, 40, 5, 12, 16, 2),
     (2, 18, 4, 8, 27, 1),
-    (1, 4, 17, 18, 3, 5),
+    (1, 4, 9, 9, 3, 5),
 ]
 CPU = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512"], indirect=True)
 TYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
@@ -69,12 +69,12 @@ def test_residual_dense_block_is_nearly_as_exact_as_pytorch(body, fences, sizes,
 @TYPES
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_residual_dense_block_views(body, fences, layout, dtype):
-    check_values(fused, plain, given(c=20, h=9, w=19, g=4, layers=2, layout=layout, dtype=dtype))
+    check_values(fused, plain, given(c=20, h=7, w=9, g=4, layers=2, layout=layout, dtype=dtype))
 
 
 def test_residual_dense_block_keeps_the_memory_order(body):
     for order in (torch.contiguous_format, torch.channels_last):
-        x, *rest = given()
+        x, *rest = given(c=4, layers=1)
         assert fused(x.contiguous(memory_format=order), *rest).is_contiguous(memory_format=order)
 
 
@@ -82,6 +82,7 @@ def test_residual_dense_block_relu(body, fences):
     check_values(flat(residual_dense_block, "relu"), flat(reference.residual_dense_block, "relu"), given())
 
 
+@CPU
 def test_residual_dense_block_parameters_in_any_order_and_type(body, fences):
     x, *parameters = given(c=16, g=8)
     want = fused(x, *parameters)

@@ -3,8 +3,8 @@
 A program gives BLOCK_P pixels BLOCK_O channels: for each of the 9 taps (1 of the fusion) BLOCK_I input channels at a
 time are multiplied on the tensor cores, with zeros beyond the frame; bias and activation, or bias and x, are added in
 registers. The layers' results lie side by side, pixel by pixel, in one buffer of x's dtype, so that nothing is ever
-concatenated. Weights are read as (outputs, taps, inputs), which is what channels_last makes of them: kept so, in x's
-dtype, they are not copied at each call.
+concatenated. x and the weights, as (outputs, taps, inputs), are read in channels_last: kept so, and in one dtype, they
+are not copied at each call.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,6 @@ def dense_kernel(
     H,
     W,
     S,
-    x_batch_stride,
-    x_channel_stride,
-    x_row_stride,
-    x_pixel_stride,
     y_batch_stride,
     y_channel_stride,
     y_row_stride,
@@ -53,44 +49,39 @@ def dense_kernel(
     o_i = tl.arange(0, BLOCK_I)
     m_p, m_o = o_p < H * W, o_o < O
     o_row, o_column = o_p // W, o_p % W
-    p_x = x + i_b * x_batch_stride
-    p_grown = grown + i_b * H * W * S
+    p_x, p_grown = x + i_b * H * W * C, grown + i_b * H * W * S
     b_y = tl.zeros((BLOCK_P, BLOCK_O), tl.float32)
     for tap in range(TAPS):
         o_r, o_c = o_row, o_column
         if TAPS == 9:
             o_r, o_c = o_row + tap // 3 - 1, o_column + tap % 3 - 1
         m_tap = m_p & (o_r >= 0) & (o_r < H) & (o_c >= 0) & (o_c < W)
-        o_r, o_c = o_r.to(tl.int64), o_c.to(tl.int64)
-        p_pixel = p_x + (o_r * x_row_stride + o_c * x_pixel_stride)[:, None]
+        o_pixel = (o_r * W + o_c).to(tl.int64)[:, None]
         p_weight = weight + (o_o.to(tl.int64)[None, :] * TAPS + tap) * (C + D)
         for i in range(0, C, BLOCK_I):
             m_i = i + o_i < C
-            p_i = p_pixel + (i + o_i).to(tl.int64)[None, :] * x_channel_stride
-            b_x = tl.load(p_i, mask=m_tap[:, None] & m_i[None, :], other=0.0)
+            b_x = tl.load(p_x + o_pixel * C + i + o_i[None, :], mask=m_tap[:, None] & m_i[None, :], other=0.0)
             b_w = tl.load(p_weight + i + o_i[:, None], mask=m_i[:, None] & m_o[None, :], other=0.0)
             if WIDEN:
                 b_x, b_w = b_x.to(tl.float32), b_w.to(tl.float32)
             b_y = tl.dot(b_x, b_w, acc=b_y, input_precision=PRECISION)
-        p_pixel = p_grown + ((o_r * W + o_c) * S)[:, None]
         for i in range(0, D, BLOCK_I):
             m_i = i + o_i < D
-            b_x = tl.load(p_pixel + i + o_i[None, :], mask=m_tap[:, None] & m_i[None, :], other=0.0)
+            b_x = tl.load(p_grown + o_pixel * S + i + o_i[None, :], mask=m_tap[:, None] & m_i[None, :], other=0.0)
             b_w = tl.load(p_weight + C + i + o_i[:, None], mask=m_i[:, None] & m_o[None, :], other=0.0)
             if WIDEN:
                 b_x, b_w = b_x.to(tl.float32), b_w.to(tl.float32)
             b_y = tl.dot(b_x, b_w, acc=b_y, input_precision=PRECISION)
     b_y += tl.load(bias + o_o, mask=m_o, other=0.0)[None, :]
-    o_r, o_c = o_row.to(tl.int64)[:, None], o_column.to(tl.int64)[:, None]
     m_y, o_channel = m_p[:, None] & m_o[None, :], o_o.to(tl.int64)[None, :]
     if ACTIVATION == "gelu":
         b_y = 0.5 * b_y * (1.0 + tl.erf(b_y * 0.7071067811865476))
     elif ACTIVATION == "relu":
         b_y = tl.where(b_y < 0.0, 0.0, b_y)
     else:
-        p_residual = p_x + o_r * x_row_stride + o_c * x_pixel_stride + o_channel * x_channel_stride
-        b_y += tl.load(p_residual, mask=m_y, other=0.0).to(tl.float32)
-    p_y = y + i_b * y_batch_stride + o_r * y_row_stride + o_c * y_pixel_stride + o_channel * y_channel_stride
+        b_y += tl.load(p_x + o_p.to(tl.int64)[:, None] * C + o_channel, mask=m_y, other=0.0).to(tl.float32)
+    o_y = o_row.to(tl.int64) * y_row_stride + o_column.to(tl.int64) * y_pixel_stride
+    p_y = y + i_b * y_batch_stride + o_y[:, None] + o_channel * y_channel_stride
     tl.store(p_y, b_y.to(y.dtype.element_ty), mask=m_y)
 
 
@@ -116,6 +107,7 @@ def launch(
     """Fills `y` of `vdeblur_fast.ops.residual_dense_block.outputs`, on the current stream."""
     batch, channels, height, width = x.shape
     growth = weights[0].shape[0]
+    x = x.contiguous(memory_format=torch.channels_last)
     grown = x.new_empty((batch, height, width, triton.cdiv(growth * len(weights), 8) * 8)).movedim(-1, 1)
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         _convolve(x, grown, i * growth, weight, bias, activation, grown[:, i * growth : (i + 1) * growth])
@@ -140,8 +132,6 @@ def _convolve(x: Tensor, grown: Tensor, used: int, weight: Tensor, bias: Tensor,
         height,
         width,
         grown.shape[1],
-        *x.stride()[:2],
-        *pixel_strides(x)[:2],
         *y.stride()[:2],
         *pixel_strides(y)[:2],
         TAPS=weight.shape[2] * weight.shape[3],
