@@ -143,7 +143,7 @@ class BuildNative(build_ext):
 setup(
     packages=packages(),
     package_dir={"vdeblur_fast": "vdeblur_fast", **{name: folder for folder, name in INSTALLED_AS.items()}},
-    package_data={"vdeblur_fast.weights": ["*.safetensors", "*.json"]},
+    package_data={"vdeblur_fast.weights": ["*.safetensors", "*.json"], "vdeblur_fast.cli": ["counts.json"]},
     ext_modules=extensions(),
     cmdclass={"build_ext": BuildNative},
 )

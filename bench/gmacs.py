@@ -1,6 +1,7 @@
 """Parameters and GMACs of every network, and of those the papers compare with, beside the printed figures.
 
 python -m bench.gmacs [--width 1280] [--height 720] [--json]
+python -m bench.gmacs --ship    # writes down what `vdeblur models` says, after a network was added or changed
 """
 
 import argparse
@@ -11,6 +12,7 @@ from torch import nn
 
 from bench.counting import count
 from vdeblur_fast import build, networks
+from vdeblur_fast.cli import models
 from vdeblur_fast.reference.comparators import COMPARATORS, PWCNet
 from vdeblur_fast.reference.networks.registry import MMP_RNN_SIZES
 
@@ -125,12 +127,21 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def ship() -> None:
+    counts = (f"{json.dumps(name)}: {json.dumps(models.count(name))}" for name in networks())
+    models.COUNTS.write_text("{\n" + ",\n".join(counts) + "\n}\n", encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.gmacs", description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--ship", action="store_true", help="write the counts that `vdeblur models` shows")
     options = parser.parse_args(arguments)
+    if options.ship:
+        ship()
+        return
     rows = [row(name, options.width, options.height) for name in (*networks(), *COMPARATORS)]
     if options.json:
         print(json.dumps({"width": options.width, "height": options.height, "networks": rows}, indent=2))

@@ -3,7 +3,9 @@
 import argparse
 import dataclasses
 import json
+import math
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ import torch
 from vdeblur_fast.errors import UserError
 
 from . import distributed
+from .checkpoint import load_checkpoint
 from .data import training_clips, validation_clips
 from .precision import choose_device, choose_precision
-from .recipes import RECIPES, Recipe, find
+from .recipes import Recipe, names, stages
 from .run import Run
 from .trainer import Trainer
 from .validation import Validation
+
+
+FIXED = ("name", "network", "kind", "starts", "frozen")  # what makes a recipe this one
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,9 +34,10 @@ def parser() -> argparse.ArgumentParser:
         epilog="Several processes: torchrun --nproc-per-node N -m vdeblur_fast.training ...",
     )
     add = made.add_argument
-    add("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
+    add("recipe", metavar="RECIPE", help=f"one of {', '.join(names())}, or a stage of one that has stages")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
     add("--out", type=Path, metavar="DIR", help="where everything is written (default: runs/RECIPE)")
+    add("--budget", type=budget, metavar="F", help="part of the recipe's steps to do, such as 0.01 (default 1)")
     add("--magnitude", type=Path, metavar="FILE", help="weights of the trained MMP-Net, for MMP-RNN")
     add("--init", type=Path, metavar="FILE", help="weights to start from")
     add(
@@ -39,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="auto|no|PATH",
         help="checkpoint to continue (default: the one in --out)",
     )
-    add("--steps", type=positive, metavar="N", help="optimizer steps")
+    add("--steps", type=positive, metavar="N", help="optimizer steps (of each stage)")
     add("--batch", type=positive, metavar="N", help="clips of a step, over all processes")
     add("--crop", type=positive, metavar="N", help="side of a clip in pixels")
     add("--frames", type=positive, metavar="N", help="frames of a clip")
@@ -83,8 +90,15 @@ def count(text: str) -> int:
     return value
 
 
+def budget(text: str) -> float:
+    if not 0 < (value := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
 def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes. Raises UserError for a setting that it does not have."""
+    recipe = recipe if arguments.budget is None else recipe.scaled(arguments.budget)
     recipe = recipe.smoke() if arguments.smoke else recipe
     changes: dict[str, Any] = {
         name: getattr(arguments, name)
@@ -93,8 +107,8 @@ def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     }
     for item in arguments.set:
         name, separator, text = item.partition("=")
-        if not separator or name not in recipe.settings() or name in ("name", "network", "kind"):
-            known = ", ".join(name for name in recipe.settings() if name not in ("name", "network", "kind"))
+        if not separator or name not in recipe.settings() or name in FIXED:
+            known = ", ".join(name for name in recipe.settings() if name not in FIXED)
             raise UserError(f"--set {item} is not a setting; give KEY=VALUE with one of {known}")
         changes[name] = _value(item, text, recipe.settings()[name])
     return dataclasses.replace(recipe, **changes)
@@ -107,7 +121,7 @@ def _value(item: str, text: str, now: Any) -> Any:
     try:
         value = json.loads(text)
         if isinstance(now, list):
-            return tuple(float(part) for part in value)
+            return tuple(type(now[0])(part) if now else int(part) for part in value)
         if isinstance(now, bool) != isinstance(value, bool):
             raise TypeError
         return type(now)(value)
@@ -115,10 +129,8 @@ def _value(item: str, text: str, now: Any) -> Any:
         raise UserError(f"--set {item} does not fit; the recipe has {json.dumps(now)} there") from error
 
 
-def make_trainer(arguments: argparse.Namespace) -> Trainer:
+def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minutes: float | None) -> Trainer:
     """Everything up to the first step. Raises UserError for what a user can get wrong."""
-    recipe = settings_of(find(arguments.recipe), arguments)
-    out = arguments.out or Path("runs") / recipe.name
     device = choose_device(arguments.device, distributed.local_rank())
     run = Run(
         out=out,
@@ -129,7 +141,7 @@ def make_trainer(arguments: argparse.Namespace) -> Trainer:
         workers=arguments.workers,
         log_every=1 if arguments.smoke else arguments.log_every,
         validate_every=arguments.val_every,
-        minutes=arguments.minutes,
+        minutes=minutes,
         compile=arguments.compile,
         quiet=arguments.quiet,
         data=arguments.data.resolve().name,
@@ -142,6 +154,8 @@ def make_trainer(arguments: argparse.Namespace) -> Trainer:
         )
     torch.manual_seed(run.seed)
     task = recipe.make_task(arguments.magnitude, arguments.init)
+    if not (checkpoint or arguments.init):
+        recipe.take_over(task, out.parent)
     dataset = training_clips(arguments.data, recipe, run.seed)
     trainer = Trainer(recipe, task, dataset, run, validation_of(recipe, arguments))
     if checkpoint:
@@ -174,15 +188,44 @@ def tell(arguments: argparse.Namespace, sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
 
+def train(arguments: argparse.Namespace) -> bool:
+    """Trains a recipe, or the stages of a course that are not done yet, each in a folder of its own. Whether it got to
+    the end."""
+    recipes = [settings_of(recipe, arguments) for recipe in stages(arguments.recipe)]
+    out, begun = arguments.out or Path("runs") / arguments.recipe, time.monotonic()
+    if len(recipes) == 1:
+        return train_one(arguments, recipes[0], out, arguments.minutes)
+    if arguments.init or arguments.resume not in ("auto", "no"):
+        raise UserError(f"--init and --resume PATH are for one stage; name it instead of {arguments.recipe}")
+    for recipe in recipes:
+        folder = out / recipe.stage
+        if arguments.resume == "auto" and done(recipe, folder / "checkpoint.pt"):
+            continue
+        tell(arguments, f"{recipe.name}: {recipe.steps} steps")
+        left = None if arguments.minutes is None else arguments.minutes - (time.monotonic() - begun) / 60
+        if not train_one(arguments, recipe, folder, left):
+            return False
+    return True
+
+
+def train_one(arguments: argparse.Namespace, recipe: Recipe, out: Path, minutes: float | None) -> bool:
+    trainer = make_trainer(arguments, recipe, out, minutes)
+    finished = trainer.fit()
+    if not finished:
+        tell(arguments, f"stopped at step {trainer.step}; give the same command to continue")
+    return finished
+
+
+def done(recipe: Recipe, checkpoint: Path) -> bool:
+    return checkpoint.exists() and load_checkpoint(checkpoint, mapped=True)["step"] >= recipe.steps
+
+
 def main(argv: list[str] | None = None) -> int:
     """Trains; 0 when done, 2 for a mistake of the user's, 75 when it was stopped and can be continued."""
     arguments = parser().parse_args(argv)
     try:
         with distributed.process_group():
-            trainer = make_trainer(arguments)
-            finished = trainer.fit()
-            if not finished:
-                tell(arguments, f"stopped at step {trainer.step}; give the same command to continue")
+            finished = train(arguments)
     except UserError as error:
         print(f"vdeblur: {error}", file=sys.stderr)
         return 2

@@ -19,15 +19,17 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         torch.save({"format": FORMAT, **state}, part)
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path, mapped: bool = False) -> dict[str, Any]:
     """The state that `save_checkpoint` wrote, on the CPU; runs no code from the file.
+
+    mapped: read tensors when they are looked at, for those who want little of a large file.
 
     Raises UserError for a file that is missing, damaged or something else.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; give the checkpoint.pt of an earlier training")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises many kinds for the many ways in which a file can be damaged
         raise UserError(
             f"{path} is damaged or not a checkpoint; remove it to start anew, or give another --resume"

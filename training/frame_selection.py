@@ -23,12 +23,14 @@ def free_agents(available: torch.Tensor) -> torch.Tensor:
     return free
 
 
-def sample_actions(
-    probabilities: torch.Tensor, free: torch.Tensor, generator: torch.Generator | None = None
-) -> torch.Tensor:
+def sample_actions(probabilities: torch.Tensor, free: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
     """Actions as the policy has them, (B, N) -> bool (B, N): each free agent picks with its probability, the current
-    frame in the middle is picked."""
-    actions = (torch.rand(probabilities.shape, generator=generator, device=probabilities.device) < probabilities) & free
+    frame in the middle is picked.
+
+    chances: random numbers in [0, 1), (B, N). They come with the clips, so that the actions of a step do not depend on
+    how many processes share it.
+    """
+    actions = (chances < probabilities) & free
     actions[:, actions.shape[1] // 2] = True
     return actions
 

@@ -1,15 +1,16 @@
-"""The losses of MMP-RNN (Wang et al., ECCV 2022, Eq. 5 to 8) and of its MMP-Net.
+"""The losses of MMP-RNN (Wang et al., ECCV 2022, Eq. 5 to 8) and of its MMP-Net, of STRCNN+DTB and DAVID, of GSTA.
 
 Images are RGB in 0..1 with any leading dimensions, (..., C, H, W); both arguments have the same shape. Half
 precisions are widened to float32 first, and every function returns a scalar. Where the published code does
 something else than the paper writes, the paper's form is the default and the code's is an argument.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, l1_loss, pad
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, binary_cross_entropy, l1_loss, pad
 
 EPSILON = 1e-3
 
@@ -26,6 +27,41 @@ def charbonnier(output: torch.Tensor, target: torch.Tensor, channels: Literal["s
     square = (_wide(output) - _wide(target)).square()
     over_channels = square.sum(-3) if channels == "sum" else square.mean(-3)
     return over_channels.add(EPSILON**2).sqrt().mean()
+
+
+def squared_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Squared error of clips (B, T, C, H, W), as STRCNN+DTB sums it (Kim et al., ICCV 2017, Eq. 4, first term).
+
+    Equivalent to:
+        ((output - target) ** 2).sum((frames, channels)).mean((clips, pixels))
+    """
+    _check("squared_error", output, target)
+    return (_wide(output) - _wide(target)).square().sum((1, 2)).mean()
+
+
+def weight_penalty(weights: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The squared length of all weights together (Kim et al., ICCV 2017, Eq. 4, second term)."""
+    return torch.stack([weight.float().square().sum() for weight in weights]).sum()
+
+
+def blur_mask(blurry: torch.Tensor, sharp: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Where frames (B, 3, H, W) are blurred: 1 where the channels differ by more than `threshold` on average, else 0;
+    (B, 1, H, W) (Suin and Rajagopalan, CVPR 2021, below Eq. 8)."""
+    return (_wide(blurry) - _wide(sharp)).abs().mean(1, keepdim=True).gt(threshold).float()
+
+
+def mask_error(masks: Sequence[torch.Tensor], truth: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of blur masks (B, 1, h, w), each an estimate of (B, 1, H, W) `truth`, mean over the estimates.
+
+    The truth is averaged down to each mask's size: the part of a pixel that is blurred. shares (B,): how much each
+    frame counts; their sum is 1.
+    """
+    with torch.autocast(truth.device.type, enabled=False):
+        found = []
+        for mask in masks:
+            small = adaptive_avg_pool2d(truth.float(), mask.shape[-2:])
+            found.append(binary_cross_entropy(mask.float(), small, reduction="none").mean((1, 2, 3)))
+        return (torch.stack(found).mean(0) * shares).sum()
 
 
 def gradient_magnitude(image: torch.Tensor) -> torch.Tensor:

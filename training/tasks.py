@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from .losses import MMPLoss, magnitude_regression, match_size
+from .losses import MMPLoss, magnitude_regression, match_size, squared_error, weight_penalty
 
 Batch = dict[str, torch.Tensor]
 
@@ -77,11 +77,11 @@ class MagnitudeTask(Task):
         return {"l1": (estimate - target).abs().mean().item(), "mean_magnitude": target.mean().item()}
 
 
-class DeblurTask(Task):
-    """Trains a video network: blurry clip -> sharp clip, with any of the terms of MMP-RNN's Eq. 8.
+class VideoTask(Task):
+    """Trains a video network: blurry clip -> sharp clip.
 
     ends: "valid" trains on the frames that have all their neighbours, as the papers do; "replicate" on all
-    frames. magnitude_net: a frozen MMP-Net for the motion magnitude loss; the network's own where it has one.
+    frames.
 
     Measures the PSNR of the blurry and of the output clip, all frames, as a user gets them, and the gain.
     """
@@ -90,6 +90,44 @@ class DeblurTask(Task):
     columns = ("psnr_blurry", "psnr_output", "gain")
     score = "gain"
 
+    def __init__(self, network: nn.Module, ends: Literal["valid", "replicate"] = "valid"):
+        super().__init__(network)
+        self.ends = ends
+
+    def restored(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The network's clip and the sharp one, those of their frames that are trained on."""
+        output, sharp = self.network(batch["blurry"], self.ends), batch["sharp"]
+        if self.ends == "valid":
+            sharp = sharp[:, self.network.past : sharp.shape[1] - self.network.future]
+        return output, sharp
+
+    def measure(self, network: nn.Module, batch: Batch) -> dict[str, float]:
+        return gains(batch["blurry"], network(batch["blurry"]), batch["sharp"])
+
+
+class SquaredTask(VideoTask):
+    """STRCNN+DTB's Eq. 4: squared error plus `penalty` times the squared length of the weights; with none of it, the L2
+    loss of DAVID."""
+
+    def __init__(self, network: nn.Module, ends: Literal["valid", "replicate"] = "valid", penalty: float = 0.0):
+        super().__init__(network, ends)
+        self.penalty = penalty
+        self.losses = ("loss", "squared", "weights") if penalty else ("loss", "squared")
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        squared = squared_error(*self.restored(batch))
+        if not self.penalty:
+            return {"loss": squared, "squared": squared}
+        weights = weight_penalty(weight for weight in self.network.parameters() if weight.requires_grad)
+        return {"loss": squared + self.penalty * weights, "squared": squared, "weights": weights}
+
+
+class DeblurTask(VideoTask):
+    """Any of the terms of MMP-RNN's Eq. 8.
+
+    magnitude_net: a frozen MMP-Net for the motion magnitude loss; the network's own where it has one.
+    """
+
     def __init__(
         self,
         network: nn.Module,
@@ -97,8 +135,7 @@ class DeblurTask(Task):
         magnitude_net: nn.Module | None = None,
         **loss: float | str,
     ):
-        super().__init__(network)
-        self.ends = ends
+        super().__init__(network, ends)
         own = getattr(network, "magnitude_net", None)
         self.magnitude_net = magnitude_net if own is None else None
         self.loss = MMPLoss(own if own is not None else magnitude_net, **loss)
@@ -110,20 +147,17 @@ class DeblurTask(Task):
         return [net for net in nets if net is not None]
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        output = self.network(batch["blurry"], self.ends)
-        sharp = batch["sharp"]
-        if self.ends == "valid":
-            sharp = sharp[:, self.network.past : sharp.shape[1] - self.network.future]
-        return self.loss(output, sharp)
+        return self.loss(*self.restored(batch))
 
-    def measure(self, network: nn.Module, batch: Batch) -> dict[str, float]:
-        before = psnr(batch["blurry"], batch["sharp"]).mean().item()
-        after = psnr(network(batch["blurry"]), batch["sharp"]).mean().item()
-        return {"psnr_blurry": before, "psnr_output": after, "gain": after - before}
+
+def gains(blurry: torch.Tensor, output: torch.Tensor, sharp: torch.Tensor) -> dict[str, float]:
+    """Mean PSNR of the frames before and after, and what was gained."""
+    before, after = psnr(blurry, sharp).mean().item(), psnr(output, sharp).mean().item()
+    return {"psnr_blurry": before, "psnr_output": after, "gain": after - before}
 
 
 def psnr(image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """PSNR in dB of each frame, (B, T, 3, H, W) -> (B, T), both rounded to 8 bits first; 100 where they are
+    """PSNR in dB of each frame, (..., 3, H, W) -> (...), both rounded to 8 bits first; 100 where they are
     the same.
 
     Equivalent to:

@@ -6,9 +6,9 @@ namespace vdeblur {
 
 constexpr int kMixRun = 1024;  // pixels whose shares stay in the first two caches while the estimates pass
 
-// Floats of a thread's scratch: mixtures, one run of conversions, outer shares, shares of a group.
+// Floats of a thread's scratch: mixtures, outer shares, shares of a group, conversions of its estimates.
 constexpr int64_t mix_scratch(const AttentionMix& op) {
-  return kMixRun * (op.mixed.channels + 1 + op.groups + op.estimates.frames);
+  return kMixRun * (op.mixed.channels + op.groups + 2 * op.estimates.frames);
 }
 
 }  // namespace vdeblur

@@ -4,17 +4,17 @@
 // operations for each estimate.
 #include "runs.inl"
 
-// 2^x for x <= 0, to 3e-7 of 1: what is small is less exact, in a softmax it counts for less. A NaN stays one.
+// 2^x for x <= 0 to 2e-7; 2^-126 below that. A NaN stays one.
 VDEBLUR_INLINE V power(V x) {
   x = max(broadcast(-126.0f), x);
   const V n = round(x), r = x - n;
-  V p = broadcast(1.3333558e-3f);
-  for (const float c : {9.6181291e-3f, 5.5504109e-2f, 2.4022651e-1f, 6.9314718e-1f, 1.0f}) p = fma(p, r, broadcast(c));
+  V p = broadcast(1.326472233e-3f);
+  for (const float c : {9.671512984e-3f, 5.550733759e-2f, 2.402224208e-1f, 6.931469776e-1f, 1.0f}) p = fma(p, r, broadcast(c));
   return p * power_of_two(n);
 }
 
-// Logits (count, kMixRun) to shares, in place: softmax over the count.
-VDEBLUR_INLINE void soften(float* logits, int64_t count, int64_t n) {
+// Logits (count, kMixRun) to shares, in place: softmax over the count, times `whole` if there is one.
+VDEBLUR_INLINE void soften(float* logits, int64_t count, const float* whole, int64_t n) {
   const V to_binary = broadcast(1.44269504f);
   for (int64_t i = 0; i < n; i += kWidth) {
     float* const column = logits + i;
@@ -25,30 +25,46 @@ VDEBLUR_INLINE void soften(float* logits, int64_t count, int64_t n) {
       total = total + e;
       store(column + k * kMixRun, e);
     }
-    const V scale = broadcast(1.0f) / total;
+    const V scale = (whole ? load(whole + i) : broadcast(1.0f)) / total;
     for (int64_t k = 0; k < count; ++k) store(column + k * kMixRun, load(column + k * kMixRun) * scale);
   }
 }
 
-// Shares (channels of f, kMixRun) from the logits of a group, which begin at `offset`.
-inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, int64_t n, float* to) {
+// Shares (channels of f, kMixRun) from logits that begin at `offset`.
+inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, const float* whole, int64_t n, float* to) {
   for (int64_t c = 0; c < f.channels; ++c) read_run(f, offset + c * f.channel_stride, n, to + c * kMixRun);
-  if (op.softmax) soften(to, f.channels, n);
+  if (op.softmax) {
+    soften(to, f.channels, whole, n);
+  } else if (whole) {
+    for (int64_t c = 0; c < f.channels; ++c)
+      for (int64_t i = 0; i < n; ++i) to[c * kMixRun + i] *= whole[i];
+  }
 }
 
-// mixed += share * estimate; meanwhile the processor is asked for what is read next, for it foresees only longer runs.
+// mixed += the sum over the branches of share * estimate, for one channel of n pixels; `ahead` leads from every estimate
+// to the one that is read next, which the processor is asked for meanwhile, for it foresees longer runs only.
 template <class T>
-VDEBLUR_INLINE void add_share(const float* share, const T* estimate, const T* next, int64_t n, float* mixed) {
-  constexpr int64_t kLine = 64 / sizeof(T);
+VDEBLUR_INLINE void add_branches(const float* shares, const T* estimates, int64_t branches, int64_t stride, int64_t ahead,
+                                 int64_t n, float* mixed) {
+  constexpr int kLine = 64 / sizeof(T), kVectors = kLine / kWidth;
   int64_t i = 0;
   for (; i + kLine <= n; i += kLine) {
-    __builtin_prefetch(next + i);
-    for (int64_t j = i; j < i + kLine; j += kWidth)
-      store(mixed + j, fma(load(share + j), load(estimate + j), load(mixed + j)));
+    V sum[kVectors];
+    for (int v = 0; v < kVectors; ++v) sum[v] = load(mixed + i + v * kWidth);
+    const float* share = shares + i;
+    const T* estimate = estimates + i;
+    for (int64_t k = 0; k < branches; ++k, share += kMixRun, estimate += stride) {
+      __builtin_prefetch(estimate + ahead);
+      for (int v = 0; v < kVectors; ++v)
+        sum[v] = fma(load(share + v * kWidth), load(estimate + v * kWidth), sum[v]);
+    }
+    for (int v = 0; v < kVectors; ++v) store(mixed + i + v * kWidth, sum[v]);
   }
   for (; i < n; i += kWidth) {
-    const V e = i + kWidth <= n ? load(estimate + i) : load_some(estimate + i, n - i);
-    store(mixed + i, fma(load(share + i), e, load(mixed + i)));
+    V sum = load(mixed + i);
+    for (int64_t k = 0; k < branches; ++k)
+      sum = fma(load(shares + k * kMixRun + i), load_some(estimates + k * stride + i, std::min<int64_t>(kWidth, n - i)), sum);
+    store(mixed + i, sum);
   }
 }
 
@@ -62,29 +78,27 @@ void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scrat
   const Frames& estimates = op.estimates;
   const int64_t branches = estimates.frames, channels = op.mixed.channels;
   float* const mixed = scratch;
-  float* const room = mixed + channels * kMixRun;
-  float* const outer = room + kMixRun;
+  float* const outer = mixed + channels * kMixRun;
   float* const shares = outer + op.groups * kMixRun;
-  std::fill(mixed, room, 0.0f);
-  if (op.outer.data) shares_of(op, op.outer, at.outer, n, outer);
+  float* const room = shares + branches * kMixRun;
+  std::fill(mixed, outer, 0.0f);
+  if (op.outer.data) shares_of(op, op.outer, at.outer, nullptr, n, outer);
   for (int64_t j = 0; j < op.groups; ++j) {
-    shares_of(op, op.logits, at.logits + j * op.logits.frame_stride, n, shares);
-    for (int64_t k = 0; k < branches; ++k) {
-      float* const share = shares + k * kMixRun;
-      for (int64_t i = 0; op.outer.data && i < n; i += kWidth)
-        store(share + i, load(share + i) * load(outer + j * kMixRun + i));
-      const int64_t offset = at.estimates + j * op.group_stride + k * estimates.frame_stride;
-      for (int64_t c = 0; c < channels; ++c) {
-        const int64_t here = offset + c * estimates.channel_stride;
-        const int64_t next = c + 1 < channels ? here + estimates.channel_stride : offset + estimates.frame_stride;
-        if (estimates.pixel_stride == 1) {
-          add_share(share, element<const T>(estimates, here), element<const T>(estimates, next), n,
-                    mixed + c * kMixRun);
-        } else {
-          read_run(estimates, here, n, room);
-          add_share<float>(share, room, room, n, mixed + c * kMixRun);
-        }
+    const float* const whole = op.outer.data ? outer + j * kMixRun : nullptr;
+    shares_of(op, op.logits, at.logits + j * op.logits.frame_stride, whole, n, shares);
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t channel = c * estimates.channel_stride, offset = at.estimates + j * op.group_stride + channel;
+      float* const sum = mixed + c * kMixRun;
+      if (estimates.pixel_stride == 1) {
+        const int64_t ahead = c + 1 < channels      ? estimates.channel_stride
+                              : j + 1 < op.groups ? op.group_stride - channel
+                                                  : 0;
+        add_branches(shares, element<const T>(estimates, offset), branches, estimates.frame_stride, ahead, n, sum);
+        continue;
       }
+      for (int64_t k = 0; k < branches; ++k)
+        read_run(estimates, offset + k * estimates.frame_stride, n, room + k * kMixRun);
+      add_branches<float>(shares, room, branches, kMixRun, 0, n, sum);
     }
   }
   for (int64_t c = 0; c < channels; ++c)

@@ -247,8 +247,8 @@ void fuse(const DenseChunk& d) {
 
 // Stage 0 divides a row by channels, the others by blocks of tiles.
 void dense_stage(const DensePlan& k, int64_t stage, int64_t q, int64_t chunk, float* scratch) {
-  const int64_t first = chunk * kChunkBlocks, end = std::min(first + kChunkBlocks, k.blocks);
-  DenseChunk d{k, q, q % k.rows, first, end, k.pixels_of(q), scratch};
+  const Parts blocks{k.blocks, kChunkBlocks};
+  DenseChunk d{k, q, q % k.rows, blocks.first(chunk), blocks.first(chunk + 1), k.pixels_of(q), scratch};
   const bool wide = k.op.x.type == Type::float32;
   if (stage == 0) {
     const int64_t c = chunk * k.op.x.channels / k.chunks, count = (chunk + 1) * k.op.x.channels / k.chunks - c;

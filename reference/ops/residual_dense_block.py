@@ -18,8 +18,9 @@ def residual_dense_block(
 ) -> torch.Tensor:
     """Residual dense block (MMP-RNN section 3.2, after Zhang et al., Residual Dense Network).
 
-    x (B, C, H, W); for layer i weights[i] (G, C + i * G, 3, 3) and biases[i] (G); fuse_weight (C, C + layers * G, 1, 1),
-    fuse_bias (C) -> (B, C, H, W) of x's dtype, in which it is computed. GELU is the exact erf form.
+    x (B, C, H, W); for layer i weights[i] (G, C + i * G, 3, 3) and biases[i] (G); fuse_weight
+    (C, C + layers * G, 1, 1), fuse_bias (C) -> (B, C, H, W) of x's dtype, in which it is computed. GELU is the exact
+    erf form.
 
     Equivalent to:
         for weight, bias in zip(weights, biases): y = torch.cat([y, gelu(conv3x3(y, weight, bias))], 1)

@@ -27,7 +27,7 @@ from vdeblur_fast.kernels import (
 )
 
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-INTEGERS = {"C", "D", "H", "J", "K", "M", "N", "O", "P", "S", "T", "V", "W", "splits", "blocks_each", "per_plane"}  # and strides
+INTEGERS = {*"CDHJKMNPSTVW", "splits", "blocks_each", "per_plane"}  # and strides
 ODD = {"J", "T", "N", "splits", "blocks_each", "per_plane"}  # sizes that are not multiples of 16
 # pointers to what comes in the frames' type; all others are to float32
 FRAMES = {"x", "y", "gate", "magnitude", "similarity", "current", "previous", "blended"}

@@ -154,7 +154,9 @@ def test_new_weights_are_seen_however_they_came(body, change):
 
 def test_weights_are_packed_once():
     calls = []
-    packed = PackedWeights(lambda sizes, t: calls.append(1) or torch.cat(t), lambda sizes, t, p: torch.equal(torch.cat(t), p))
+    packed = PackedWeights(
+        lambda sizes, t: calls.append(1) or torch.cat(t), lambda sizes, t, p: torch.equal(torch.cat(t), p)
+    )
     one, two = [normal(3), normal(4)], [normal(3, seed=1), normal(4)]
     for _ in range(3):
         assert torch.equal(packed((3, 4), one), torch.cat(one))

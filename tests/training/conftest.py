@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.toys import Clips, toy_recipe
+from tests.training.toys import toy_clips, toy_recipe
 from vdeblur_fast.training.run import Run
 from vdeblur_fast.training.trainer import Trainer
 from vdeblur_fast.training.validation import Validation
@@ -27,8 +27,8 @@ def make_trainer(tmp_path):
         recipe = toy_recipe(kind, **settings)
         torch.manual_seed(random)
         where = Run(**{"out": tmp_path / "out", "quiet": True, "log_every": 1, "validate_every": 2, **(run or {})})
-        validation = Validation(Clips(seed=99), 3) if validate else None
-        return Trainer(recipe, recipe.make_task(), Clips(), where, validation)
+        validation = Validation(toy_clips(kind, 99), 3) if validate else None
+        return Trainer(recipe, recipe.make_task(), toy_clips(kind), where, validation)
 
     return make
 

@@ -95,7 +95,7 @@ def test_samples_follow_the_policy():
     available[20:] = False
     free = rl.free_agents(available)
     assert free.sum() == 19
-    actions = rl.sample_actions(probabilities, free, torch.Generator().manual_seed(0))
+    actions = rl.sample_actions(probabilities, free, torch.rand(4000, 25, generator=torch.Generator().manual_seed(0)))
     rate = actions.float().mean(0)
     assert rate[12] == 1
     assert rate[20:].max() == 0
@@ -112,7 +112,7 @@ def test_a_few_steps_teach_the_policy_a_rule():
     thumbnails, free = torch.rand(1, 25, 3, 4, 4).expand(16, -1, -1, -1, -1), rl.free_agents(torch.ones(25).bool())
     for _ in range(120):
         probabilities, state = policy(thumbnails, 5)
-        actions = rl.sample_actions(probabilities, free)
+        actions = rl.sample_actions(probabilities, free, torch.rand(16, 25))
         rewards = 3.5 * actions[:, 4] - 0.5 * (actions.sum(1) - 1)
         advantage = rl.counterfactual_advantage(critic, state, actions, probabilities)
         loss = rl.policy_loss(probabilities, actions, advantage, free)

@@ -120,3 +120,15 @@ def test_gradient_at_equal_images_is_finite():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r"same shape, got \(1, 3, 4, 4\) and \(1, 3, 4, 5\)"):
         losses.charbonnier(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 5))
+
+
+def test_squared_error_is_equation_4_of_strcnn():
+    output, target = images(2, 5, 3, 4, 6)
+    error = losses.squared_error(output, target).item()
+    clips = [((a - b) ** 2).sum() / (4 * 6) for a, b in zip(output.numpy(), target.numpy(), strict=True)]
+    assert error == pytest.approx(np.mean(clips))
+
+
+def test_weight_penalty_is_the_squared_length_of_all_weights():
+    weights = [torch.tensor([[1.0, 2.0], [0.0, 2.0]]), torch.tensor(-4.0)]
+    assert losses.weight_penalty(weights).item() == 25

@@ -26,7 +26,7 @@ def start(out: Path, kinds: str, *numbers: int, processes: int = 1) -> subproces
 
 def test_two_processes_train_as_one(tmp_path):
     """The same total batch, shared; batch norm, which the magnitude net has, sees all of it."""
-    kinds = ("deblur", "magnitude", "guided")
+    kinds = ("deblur", "magnitude", "guided", "recurrent", "branches", "restoration", "selection")
     two_processes = start(tmp_path / "two", ",".join(kinds), 4, processes=2)
     for kind in kinds:
         assert train(tmp_path / "one" / kind, kind, 4)

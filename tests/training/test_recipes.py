@@ -7,14 +7,15 @@ import torch
 
 from vdeblur_fast.errors import UserError
 from vdeblur_fast.reference.networks import build, networks
-from vdeblur_fast.training.recipes import RECIPES, find
-from vdeblur_fast.training.tasks import DeblurTask, MagnitudeTask
+from vdeblur_fast.training.recipes import COURSES, RECIPES, find, names, stages
+from vdeblur_fast.training.tasks import DeblurTask, MagnitudeTask, SquaredTask
 
 
 def test_every_network_has_a_recipe():
-    missing = [name for name in networks() if name.startswith(("mmp-", "estrnn-")) and name not in RECIPES]
-    assert not missing
+    untrained = {"david-external", "david-small-external"}  # ablations without a row in the paper's tables
+    assert set(networks()) - set(names()) == untrained
     assert all(name == recipe.name for name, recipe in RECIPES.items())
+    assert all(stages(name)[-1].network == name for name in COURSES)
 
 
 def test_mmp_rnn_is_trained_as_the_paper_says():
@@ -41,6 +42,72 @@ def test_estrnn_has_the_charbonnier_alone():
     assert recipe.frames == 8
     with pytest.raises(UserError, match="has no use for an MMP-Net"):
         recipe.make_task(magnitude="some.safetensors")
+
+
+def test_strcnn_is_trained_as_the_paper_says():
+    recipe = find("strcnn-dtb")
+    assert (recipe.frames, recipe.crop, recipe.batch, recipe.steps) == (13, 128, 8, 300_000)
+    assert recipe.taus == (7, 9, 11, 13, 15)
+    rates = [recipe.learning_rate_at(step) for step in (0, 9_999, 10_000, 299_999)]
+    assert rates == pytest.approx([1e-4, 1e-4, 0.96e-4, 1e-4 * 0.96**29])
+    task = recipe.make_task()
+    assert isinstance(task, SquaredTask)
+    torch.manual_seed(0)
+    clip = {name: torch.rand(1, 5, 3, 16, 16) for name in ("blurry", "sharp")}
+    found = task(clip)
+    weights = sum(weight.square().sum() for weight in task.network.parameters())
+    output = task.network(clip["blurry"], "valid")
+    squared = (output - clip["sharp"][:, 1:-1]).square().sum() / 16**2
+    torch.testing.assert_close(found["loss"], squared + 1e-5 * weights)
+    with pytest.raises(UserError, match="has no use for an MMP-Net"):
+        recipe.make_task(magnitude="some.safetensors")
+
+
+def test_david_is_trained_as_the_paper_says():
+    course = {stage.stage: stage for stage in stages("david")}
+    assert {stage.batch for stage in course.values()} == {16}
+    rates = {name: stage.learning_rate_at(stage.steps - 1) for name, stage in course.items()}
+    assert {name: rate for name, rate in rates.items() if name.startswith("single")} == dict.fromkeys(
+        ("single1", "single3", "single5", "single7"), 1e-4
+    )
+    alone = {name for name, rate in rates.items() if rate == 1e-5}
+    assert alone == {"internal3-attention", "internal7-attention", "internal11-attention", "external"}
+    assert all(rate == 2e-6 for name, rate in rates.items() if name not in alone and not name.startswith("single"))
+    assert [course[f"internal{level}"].taus for level in (3, 7, 11)] == [(3,), (7,), (11,)]
+    assert course["everything"].taus == (3, 7, 11, 15)
+
+
+def trained_by(recipe):
+    """The parts of the network that a recipe trains: names without numbers."""
+    names = [name for name, weight in recipe.make_task().network.named_parameters() if weight.requires_grad]
+    return {".".join(part for part in name.split(".") if part.isalpha() and part not in ("weight", "bias", "convs"))
+            for name in names}  # fmt: skip
+
+
+def test_david_trains_part_by_part():
+    expected = {
+        "single3": {"levels.branches"},
+        "internal7-attention": {"levels.attention"},
+        "internal7": {"levels.attention", "levels.branches"},
+        "external": {"attention"},
+        "attentions": {"attention", "levels.attention"},
+        "everything": {"attention", "levels.attention", "levels.branches"},
+    }
+    for stage, parts in expected.items():
+        assert trained_by(find(f"david-small/{stage}")) == parts, stage
+
+
+def test_gsta_is_trained_as_the_paper_says():
+    restore, select, vary = stages("gsta-net")
+    for recipe in (restore, select, vary):
+        assert (recipe.crop, recipe.batch) == (256, 8)
+        epoch = recipe.decay_every // 200
+        rates = [recipe.learning_rate_at(epoch * number) for number in (0, 199, 200, 400)]
+        assert rates == [1e-4, 1e-4, 0.5e-4, 0.25e-4]
+    assert (restore.frames, select.frames, vary.frames) == (5, 25, 25)
+    assert (select.us, vary.us) == ((5,), (3, 5, 7))
+    assert not any(name.startswith("selector") for name in trained_by(restore))
+    assert any(name.startswith("selector") for name in trained_by(select))
 
 
 @pytest.mark.parametrize("name", RECIPES)

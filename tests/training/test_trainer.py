@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.toys import Clips, tiny_magnitude_net
+from tests.training.toys import tiny_magnitude_net, toy_clips
 from vdeblur_fast.errors import UserError
 from vdeblur_fast.training.log import read
 
@@ -55,10 +55,10 @@ def kill():
     raise Killed
 
 
-@pytest.mark.parametrize("kind", ["deblur", "magnitude", "guided"])
+@pytest.mark.parametrize("kind", ["deblur", "magnitude", "guided", "recurrent", "branches", "restoration"])
 def test_lowers_the_loss_on_a_fixed_batch(make_trainer, kind):
     trainer = make_trainer(kind, validate=False, steps=40, learning_rate=2e-2, warmup=0)
-    batch = torch.utils.data.default_collate([Clips()[i] for i in range(4)])
+    batch = torch.utils.data.default_collate([toy_clips(kind)[i] for i in range(4)])
     found = []
     for _ in range(40):
         trainer.stepper([batch])
@@ -66,7 +66,9 @@ def test_lowers_the_loss_on_a_fixed_batch(make_trainer, kind):
     assert found[-1] < 0.8 * found[0]
 
 
-@pytest.mark.parametrize("kind", ["deblur", "magnitude", "watched", "guided"])
+@pytest.mark.parametrize(
+    "kind", ["deblur", "magnitude", "watched", "guided", "recurrent", "branches", "restoration", "selection"]
+)
 def test_continues_after_sigterm_as_if_nothing_had_happened(make_trainer, tmp_path, kind):
     whole = make_trainer(kind, run={"out": tmp_path / "whole"})
     assert whole.fit()
@@ -147,7 +149,7 @@ def test_separate_magnitude_net_is_frozen_too():
     task = DeblurTask(Filter(), magnitude_net=net).train()
     assert not net.training
     assert not any(weight.requires_grad for weight in net.parameters())
-    batch = torch.utils.data.default_collate([Clips()[i] for i in range(2)])
+    batch = torch.utils.data.default_collate([toy_clips()[i] for i in range(2)])
     before = net.down[0][1].running_mean.clone()
     task(batch)["loss"].backward()
     assert torch.equal(before, net.down[0][1].running_mean)

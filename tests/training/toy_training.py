@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tests.training.toys import Clips, toy_recipe
+from tests.training.toys import Clips, toy_clips, toy_recipe
 from vdeblur_fast.training import distributed
 from vdeblur_fast.training.run import Run
 from vdeblur_fast.training.trainer import Trainer
@@ -32,9 +32,9 @@ def train(out: Path, kind: str, steps: int, workers: int = 0, pause: int = 0) ->
     torch.manual_seed(0)
     recipe = toy_recipe(kind, steps=steps)
     run = Run(out=out, quiet=True, log_every=1, validate_every=2, workers=workers, checkpoint_seconds=0.0)
-    clips = SlowClips()
-    clips.pause = pause / 1000
-    trainer = Trainer(recipe, recipe.make_task(), clips, run, Validation(Clips(seed=9), 3))
+    SlowClips.pause = pause / 1000
+    clips = toy_clips(kind, clips=SlowClips)
+    trainer = Trainer(recipe, recipe.make_task(), clips, run, Validation(toy_clips(kind, 9), 3))
     if trainer.checkpoint.exists():
         trainer.resume(trainer.checkpoint)
     return trainer.fit()

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from vdeblur_fast.reference.networks import MMPRNN, MMPNet, VideoNetwork
+from vdeblur_fast.reference.networks import DAVID, MMPRNN, STRCNN, GSTANet, MMPNet, VideoNetwork
+from vdeblur_fast.training.data import WithDraws
 from vdeblur_fast.training.recipes import Recipe
 from vdeblur_fast.training.tasks import DeblurTask, Task
 
@@ -45,12 +46,28 @@ def tiny_magnitude_net() -> MMPNet:
     return MMPNet((2, 2, 2, 2, 2), scale=2)
 
 
-# What is trained: a filter, an MMP-Net, a filter with an MMP-Net in its loss, and an MMP-RNN with one inside.
+def tiny_gsta_net(**options) -> GSTANet:
+    return GSTANet(**{**options, "widths": (4, 4, 4), "growths": (2, 2, 2)})
+
+
+# What is trained: a filter, an MMP-Net, a filter with an MMP-Net in its loss, an MMP-RNN with one inside, and the others'.
 NETWORKS = {
     "deblur": Filter,
     "magnitude": tiny_magnitude_net,
     "watched": Filter,
     "guided": lambda: MMPRNN(2, 1, 1, magnitude_net=tiny_magnitude_net(), stem_stride=2),
+    "recurrent": STRCNN,
+    "branches": lambda: DAVID(2, scales=(1, 3), levels=2),
+    "restoration": tiny_gsta_net,
+    "selection": lambda: tiny_gsta_net(selection=True),
+}
+SETTINGS = {
+    "magnitude": {"kind": "magnitude"},
+    "guided": {"magnitude_weight": 0.1},
+    "recurrent": {"kind": "squared", "weight_penalty": 1e-5},
+    "branches": {"kind": "squared"},
+    "restoration": {"kind": "restoration", "frames": 5},
+    "selection": {"kind": "selection", "frames": 25, "us": (3, 5, 7)},
 }
 
 
@@ -72,12 +89,15 @@ def toy_recipe(kind: str = "deblur", **settings) -> Recipe:
         "name": "toy",
         "network": kind,
         "source": "the tests",
-        "kind": "magnitude" if kind == "magnitude" else "deblur",
         "batch": 4,
         "steps": 6,
         "learning_rate": 1e-2,
         "warmup": 2,
         "ema": 0.9,
-        "magnitude_weight": 0.1 if kind == "guided" else 0.0,
+        "magnitude_weight": 0.0,
     }
-    return ToyRecipe(**{**defaults, **settings})
+    return ToyRecipe(**{**defaults, **SETTINGS.get(kind, {}), **settings})
+
+
+def toy_clips(kind: str = "deblur", seed: int = 0, clips: type[Clips] = Clips) -> Dataset:
+    return WithDraws(clips(seed, frames=25), seed) if kind == "selection" else clips(seed)

@@ -1,6 +1,9 @@
 """What a recipe is: everything that decides how a network is trained, but for the data and the machine."""
 
-from dataclasses import dataclass, fields, replace
+import json
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -10,9 +13,22 @@ from vdeblur_fast.errors import UserError
 from vdeblur_fast.reference.networks import build
 from vdeblur_fast.weights import load_file
 
+from ..checkpoint import load_checkpoint
+from ..gsta_task import NEAR, RestorationTask, SelectionTask
 from ..muon import Muon
 from ..schedule import Schedule, learning_rate
-from ..tasks import DeblurTask, MagnitudeTask, Task
+from ..synthesis.shutter import Shutter
+from ..tasks import DeblurTask, MagnitudeTask, SquaredTask, Task
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a stage takes over from an earlier one of its course: the weights whose names begin with `source`, under
+    names that begin with `target`; all of them where both are empty."""
+
+    stage: str
+    source: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +45,20 @@ class Recipe:
     weights act on the same few pixels, so that at the full rate it drowns what the rest learns. optimizer: "muon"
     steps the kernels between feature maps by Muon, everything else by Adam. degraded: some of the blurry clips get
     noise and compression.
+
+    kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
+    weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and
+    `us`, of which each clip gets one, alpha1 and alpha2 for the frame selection. decay, decay_every: of the schedule
+    "staircase". taus, every: exposures and periods of the clips (see `synthesis.Shutter`); none for the mixture of many.
+    starts, frozen: in a stage of a course, whose weights it begins with, and which parameters it leaves as they are, as
+    patterns of their names.
     """
 
     name: str
     network: str
     source: str
     ours: str = ""
-    kind: Literal["deblur", "magnitude"] = "deblur"
+    kind: Literal["deblur", "magnitude", "squared", "restoration", "selection"] = "deblur"
     frames: int = 10
     crop: int = 256
     batch: int = 8
@@ -44,6 +67,8 @@ class Recipe:
     final_learning_rate: float = 1e-8
     schedule: Schedule = "cosine"
     warmup: int = 0
+    decay: float = 0.5
+    decay_every: int = 1
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     clip_norm: float = 20.0
@@ -58,6 +83,16 @@ class Recipe:
     skip_rate: float = 1.0
     optimizer: Literal["adam", "muon"] = "adam"
     degraded: bool = True
+    taus: tuple[int, ...] = ()
+    every: int = 0
+    weight_penalty: float = 0.0
+    mask_weight: float = 0.1
+    mask_threshold: float = 0.04
+    us: tuple[int, ...] = (5,)
+    alpha1: float = 1.0
+    alpha2: float = 1.0
+    starts: tuple[Start, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -82,8 +117,23 @@ class Recipe:
         self._check_clips(network)
         if init is not None:
             load_file(network, init, self.network)
-        if self.kind == "magnitude":
-            return MagnitudeTask(network, self.gradient_weight)
+        for name, weight in network.named_parameters():
+            weight.requires_grad_(not any(fnmatch(name, pattern) for pattern in self.frozen))
+        if magnitude is not None and self.kind != "deblur":
+            raise UserError(f"Recipe {self.name} has no use for an MMP-Net; leave out --magnitude {magnitude}")
+        masks = {"mask_weight": self.mask_weight, "threshold": self.mask_threshold}
+        match self.kind:
+            case "magnitude":
+                return MagnitudeTask(network, self.gradient_weight)
+            case "squared":
+                return SquaredTask(network, self.ends, self.weight_penalty)
+            case "restoration":
+                return RestorationTask(network, **masks)
+            case "selection":
+                return SelectionTask(network, self.us, self.alpha1, self.alpha2, **masks)
+        return self._deblur_task(network, magnitude)
+
+    def _deblur_task(self, network: nn.Module, magnitude: str | None) -> DeblurTask:
         own = getattr(network, "magnitude_net", None)
         needs_another = own is None and self.magnitude_weight > 0
         separate = build(self.magnitude_network) if needs_another and self.magnitude_network else None
@@ -102,12 +152,44 @@ class Recipe:
             distance=self.distance,
         )
 
+    def take_over(self, task: Task, stages: Path) -> None:
+        """Gives `task` the weights that it `starts` with.
+
+        stages: the folder with a folder for each stage of the course. What a stage has beside its network, GSTA's
+        critic, goes with the whole network. Raises UserError for a stage that is not there or not at its end.
+        """
+        own = task.network.state_dict()
+        for start in self.starts:
+            path = stages / start.stage / "checkpoint.pt"
+            if not path.is_file():
+                raise UserError(f"recipe {self.name} starts from {path}, which does not exist; train that stage first")
+            state = load_checkpoint(path, mapped=True)
+            if state["step"] < state["settings"]["steps"]:
+                raise UserError(
+                    f"recipe {self.name} starts from {path}, which is at step {state['step']} of "
+                    f"{state['settings']['steps']}; finish that stage first"
+                )
+            taken = {
+                start.target + name.removeprefix(start.source): value
+                for name, value in state["network"].items()
+                if name.startswith(start.source)
+            }
+            if not taken or any(name not in own or own[name].shape != value.shape for name, value in taken.items()):
+                raise UserError(f"{path} does not fit {self.network}; choose another --out")
+            task.network.load_state_dict(taken, strict=False)
+            if not start.source:
+                task.load_state_dict(state["beside"], strict=False)
+
     def _check_clips(self, network: nn.Module) -> None:
         """Raises UserError where the network cannot work on clips of this size."""
         multiple, least = getattr(network, "multiple", 1), max(16, getattr(network, "minimum", 1))
         if self.crop < least or self.crop % multiple:
             raise UserError(f"--crop {self.crop} must be a multiple of {multiple} and at least {least}")
         reach = getattr(network, "past", 0) + 1 + getattr(network, "future", 0)
+        if self.kind in ("restoration", "selection"):
+            reach = reach if self.kind == "selection" else 2 * NEAR + 1
+            if self.frames != reach:
+                raise UserError(f"--frames {self.frames} does not fit {self.name}; give {reach}")
         if self.ends == "valid" and self.frames < reach:
             raise UserError(f"--frames {self.frames} is too short for {self.name}; give at least {reach}")
 
@@ -118,7 +200,9 @@ class Recipe:
 
     def make_optimizer(self, task: Task) -> torch.optim.Optimizer:
         """Adam, or Muon beside it; "share" of a group is its part of the learning rate."""
-        trained = {name: weight for name, weight in task.network.named_parameters() if weight.requires_grad}
+        trained = {
+            name.removeprefix("network."): weight for name, weight in task.named_parameters() if weight.requires_grad
+        }
         groups: dict[str, list[nn.Parameter]] = {"rest": [], "skip": [], "kernels": []}
         for name, weight in trained.items():
             groups[self._group(name, weight)].append(weight)
@@ -137,13 +221,35 @@ class Recipe:
         return "kernels" if self.optimizer == "muon" and between else "rest"
 
     def learning_rate_at(self, step: int) -> float:
-        return learning_rate(step, self.steps, self.learning_rate, self.final_learning_rate, self.warmup, self.schedule)
+        return learning_rate(
+            step,
+            self.steps,
+            self.learning_rate,
+            self.final_learning_rate,
+            self.warmup,
+            self.schedule,
+            self.decay,
+            self.decay_every,
+        )
+
+    @property
+    def stage(self) -> str:
+        """Its name within its course."""
+        return self.name.rpartition("/")[2]
+
+    def shutter(self) -> Shutter | None:
+        return Shutter(self.taus, self.every) if self.taus else None
+
+    def scaled(self, budget: float) -> "Recipe":
+        """The same in that part of the steps: everything that is counted in steps shrinks or grows alike."""
+        steps = {name: max(1, round(getattr(self, name) * budget)) for name in ("steps", "decay_every")}
+        return replace(self, **steps, warmup=round(self.warmup * budget))
 
     def smoke(self) -> "Recipe":
         """The same in seconds: to see that everything runs, not to get weights."""
-        return replace(self, frames=1 if self.kind == "magnitude" else 5, crop=32, batch=2, steps=4, warmup=0)
+        frames = self.frames if self.kind == "selection" or self.frames <= 7 else 5
+        return replace(self, frames=frames, crop=32, batch=2, steps=4, warmup=0)
 
     def settings(self) -> dict[str, str | int | float | bool | list | None]:
         """All settings, as JSON has them."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return json.loads(json.dumps(asdict(self)))

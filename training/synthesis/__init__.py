@@ -2,7 +2,8 @@
 
 from .dataset import SynthesisDataset
 from .sheet import contact_sheet
+from .shutter import Shutter
 from .validation import write_validation
 from .video import synthesize_video
 
-__all__ = ["SynthesisDataset", "contact_sheet", "synthesize_video", "write_validation"]
+__all__ = ["Shutter", "SynthesisDataset", "contact_sheet", "synthesize_video", "write_validation"]

@@ -53,7 +53,7 @@ def averaged_clip(
 ) -> Exposures:
     """A random crop, scale and stretch of a sharp clip that `can_average`."""
     start, tau, period = pick_windows(clip, rng, frames)
-    view = _View.random(clip, rng, size, start)
+    view = View.random(clip, rng, size, start)
     tau = min(tau, view.longest_window(start, start + (frames - 1) * period + tau))
     exposures = []
     for first in range(start, start + frames * period, period):
@@ -84,7 +84,7 @@ def can_average(clip: SharpClip, frames: int) -> bool:
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
     """A part of a clip's frame, shown at another scale.
 
     Attributes:
@@ -98,7 +98,7 @@ class _View:
     size: np.ndarray
 
     @classmethod
-    def random(cls, clip: SharpClip, rng: np.random.Generator, size: tuple[int, int], start: int) -> "_View":
+    def random(cls, clip: SharpClip, rng: np.random.Generator, size: tuple[int, int], start: int) -> "View":
         """Scale 0.5 to 1, larger where the frame is too small; of a few places the liveliest at `start`."""
         room, padded = np.array(clip.frames.shape[1:3]), np.array(size) + 2 * _MARGIN
         scale = max(rng.uniform(0.5, 1), *(padded / room))

@@ -12,7 +12,9 @@ from vdeblur_fast.errors import UserError
 from .archive import archived
 from .clips import averaged_clip, can_average
 from .degrade import Degradation
+from .high_speed import high_speed_clip
 from .response import Response
+from .shutter import Shutter
 from .sources import find_sources, read_still
 from .stills import BLURRED, Exposures, magnitude_of, shaken_clip
 
@@ -33,6 +35,7 @@ class SynthesisDataset(Dataset):
             folder has only one of the two, all samples come from it.
         cache: folder for the decoded clips; by default $VDEBLUR_CACHE, else ~/.cache/vdeblur_fast.
         degrade: whether blurry frames may get noise and compression.
+        shutter: exposures and periods of a paper, instead of the mixture of many.
 
     Item i is a dict of float32 tensors: `blurry` and `sharp` (T, 3, H, W) in 0..1, `magnitude` (T, 1, H, W)
     in 0..1 (MMP-RNN Eq. 3, K = 15) and `mask` (T, 1, H, W), 1 where the exposure smears more than one pixel.
@@ -49,6 +52,7 @@ class SynthesisDataset(Dataset):
         clip_share: float = 0.25,
         cache: str | Path | None = None,
         degrade: bool = True,
+        shutter: Shutter | None = None,
     ) -> None:
         self.size = (crop, crop) if isinstance(crop, int) else tuple(crop)
         if frames < 1 or length < 0 or min(self.size) < 16 or not 0 <= clip_share <= 1:
@@ -57,6 +61,7 @@ class SynthesisDataset(Dataset):
                 f" clip_share in [0, 1], got {frames}, {crop}, {length} and {clip_share}"
             )
         self.frames, self.seed, self.length, self.degrade = frames, seed, length, degrade
+        self.shutter = shutter
         sources = find_sources(folder, split)
         self.stills = [read_still(path) for path in sources.stills]
         self.clip_share = clip_share if self.stills else 1.0
@@ -93,12 +98,20 @@ class SynthesisDataset(Dataset):
 
     def _from_clip(self, rng: np.random.Generator, response: Response) -> Exposures:
         clip = self.clips[rng.integers(len(self.clips))]
+        if self.shutter is not None:
+            return high_speed_clip(clip, rng, response, self.frames, self.size, self.shutter)
         return averaged_clip(clip, rng, response, self.frames, self.size)
 
     def _from_stills(self, rng: np.random.Generator, response: Response) -> Exposures:
         objects = min(rng.choice(3, p=[0.5, 0.35, 0.15]), len(self.stills) - 1)
         chosen = rng.choice(len(self.stills), 1 + objects, replace=False)
-        return shaken_clip([self.stills[k] for k in chosen], rng, response, self.frames, self.size)
+        pictures = [self.stills[k] for k in chosen]
+        if self.shutter is None:
+            return shaken_clip(pictures, rng, response, self.frames, self.size)
+        tau = self.shutter.exposure(rng)
+        duty = tau / self.shutter.period(tau, rng)
+        blur = (tau - 1) * rng.uniform(0, 1)  # up to a pixel from frame to frame of the high-speed video
+        return shaken_clip(pictures, rng, response, self.frames, self.size, blur, duty=duty)
 
 
 def _random_turn(rng: np.random.Generator, size: tuple[int, int]):

@@ -168,6 +168,7 @@ def shaken_clip(
     size: tuple[int, int],
     blur: float | None = None,
     centre_spread: float = 300,
+    duty: float | None = None,
 ) -> Exposures:
     """A random clip from sharp pictures: the first is the scene, the others clothe objects in front.
 
@@ -181,8 +182,9 @@ def shaken_clip(
         blur: mean pixels of smear from the camera, instead of a random one.
         centre_spread: pixels the optical centre may lie off the middle: a training crop is part of a larger
             frame.
+        duty: part of a frame's time that the shutter is open, instead of a random one.
     """
-    duty = rng.uniform(0.3, 1)
+    duty = rng.uniform(0.3, 1) if duty is None else duty
     kind = rng.random()
     if blur is None:
         calm = kind < (0.12 if len(pictures) == 1 else 0.25)

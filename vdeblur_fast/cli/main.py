@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, demo, evaluate, models, run, synthesize
+from . import convert, demo, evaluate, inspect, models, run, synthesize
 from .failures import explain
 from .signals import Stopped, raise_on_signals
 
-COMMANDS = (run, models, evaluate, synthesize, demo, convert)
+COMMANDS = (run, models, evaluate, synthesize, demo, convert, inspect)
 MISTAKE = 2
 
 

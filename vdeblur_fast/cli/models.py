@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 HD = (720, 1280)  # the frame by which the papers count
+COUNTS = Path(__file__).with_name("counts.json")  # of every network, for counting them takes long
 
 
 def add_parser(subparsers) -> argparse.ArgumentParser:
@@ -41,25 +42,37 @@ def execute(options: argparse.Namespace) -> None:
 
 def row(name: str) -> dict:
     """What there is to know about a network; what only trained weights can tell is None where none ship."""
-    import torch
-
     from .. import weights
-    from ..reference.networks import build
 
-    with torch.device("meta"):
-        network = build(name)
     shipped = name in weights.available()
     card = weights.card(name) if shipped else {}
     file = Path(weights.__file__).parent / f"{name}.safetensors"
     return {
         "name": name,
-        "params": sum(parameter.numel() for parameter in network.parameters()),
-        "gmacs_720p": round(gmacs(network), 3),
+        **(counts().get(name) or count(name)),
         "weights": shipped,
         "psnr_gain": card.get("validation", {}).get("gain"),
         "file_bytes": file.stat().st_size if shipped and file.exists() else None,
         "trained_on": card.get("data"),
     }
+
+
+@cache
+def counts() -> dict[str, dict]:
+    """What `count` says of every network, as `python -m bench.gmacs --ship` wrote it down; the tests count again."""
+    return json.loads(COUNTS.read_text(encoding="utf-8"))
+
+
+def count(name: str) -> dict:
+    """The parameters and GMACs of a network, counted now."""
+    import torch
+
+    from ..reference.networks import build
+
+    with torch.device("meta"):
+        network = build(name)
+    params = sum(parameter.numel() for parameter in network.parameters())
+    return {"params": params, "gmacs_720p": round(gmacs(network), 3)}
 
 
 def gmacs(network: "nn.Module") -> float:

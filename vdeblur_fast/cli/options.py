@@ -6,7 +6,8 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import UnknownNetwork, UserError
@@ -70,9 +71,8 @@ def make_deblurrer(
     check_model(options.model)
     if options.threads:
         torch.set_num_threads(options.threads)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        deblurrer = Deblurrer(
+    with warnings_in_a_sentence(options.quiet):
+        return Deblurrer(
             options.model,
             options.weights,
             device=options.device,
@@ -86,9 +86,16 @@ def make_deblurrer(
             tile=options.tile,
             on_choice=on_choice,
         )
-    for warning in caught if not options.quiet else ():
+
+
+@contextmanager
+def warnings_in_a_sentence(quiet: bool) -> Iterator[None]:
+    """What the code inside warns of goes to stderr, in one sentence each; nowhere where quiet was asked for."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught if not quiet else ():
         print(f"vdeblur: {warning.message}", file=sys.stderr)
-    return deblurrer
 
 
 def check_model(name: str) -> None:

@@ -55,6 +55,8 @@ def readable(tensor: torch.Tensor) -> torch.Tensor:
 
 def plain(tensor: torch.Tensor | None) -> torch.Tensor | None:
     """float32, contiguous: how the kernels take everything but frames. Copies only what is otherwise."""
+    if tensor is not None and tensor.dtype == torch.float32 and tensor.is_contiguous():
+        return tensor
     return None if tensor is None else tensor.detach().to(torch.float32).contiguous()
 
 

@@ -28,8 +28,8 @@ def residual_dense_block(
     """Residual dense block (MMP-RNN section 3.2), fused.
 
     x (B, C, H, W) in any memory order; for layer i weights[i] (G, C + i * G, 3, 3) and biases[i] (G); fuse_weight
-    (C, C + layers * G, 1, 1), fuse_bias (C); activation "gelu" (exact) or "relu" -> (B, C, H, W) of x's dtype and memory
-    order.
+    (C, C + layers * G, 1, 1), fuse_bias (C); activation "gelu" (exact) or "relu" -> (B, C, H, W) of x's dtype and
+    memory order.
 
     Equivalent to `vdeblur_fast.reference.ops.residual_dense_block`. On the CPU computed in float32 for float32 and
     bfloat16 x, the 3x3 convolutions as Winograd's F(4x4, 3x3): where x is not finite, so is the result, up to three

@@ -12,13 +12,18 @@ from vdeblur_fast.video.errors import OutputError, output_error
 class AtomicOutput:
     """A hidden temporary file (or folder) beside `path`: takes its place on `commit`, vanishes on `discard`.
 
+    beside: names of files that a folder of ours holds beside its images, and may be replaced with.
+
     Raises OutputError at once where the output would overwrite its input, exists (unless `overwrite`), or its
     folder is missing or not writable.
     """
 
-    def __init__(self, path: Path, source: Path | None, overwrite: bool, folder: bool = False):
+    def __init__(
+        self, path: Path, source: Path | None, overwrite: bool, folder: bool = False, beside: tuple[str, ...] = ()
+    ):
         self.path = Path(os.path.realpath(path)) if path.is_symlink() else path
         self._folder = folder
+        self._beside = beside
         self._check(path, source, overwrite)
         self.temporary = self.path.parent / _hidden_name(self.path.name)
         self._open = True
@@ -53,7 +58,8 @@ class AtomicOutput:
         entries = list(self.path.iterdir())
         if entries and not overwrite:
             raise OutputError(f"{path} exists already; add --overwrite to replace it, or choose another name")
-        if strange := next((e.name for e in sorted(entries) if not (is_image(e) and e.is_file())), None):
+        ours = (e for e in entries if e.is_file() and (is_image(e) or e.name in self._beside))
+        if strange := min((e.name for e in set(entries).difference(ours)), default=None):
             raise OutputError(f"{path} holds other things than images ({strange}), so it is not replaced")
 
     def commit(self) -> None:

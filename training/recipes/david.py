@@ -1,0 +1,94 @@
+"""DAVID in three phases (Wu et al., WACV 2020, sections 3.2 and 4.1).
+
+The paper's: Challenging DVD, where 3, 7, 11 or 15 frames of a 240 Hz video are averaged, each number a level of blur of
+its own; batch 16, L2, Adam. Phase 1: the backbones that read 1, 3, 5 and 7 frames, 1e-4. Phase 2: an internal module
+for each of the levels 3, 7 and 11, begun with these backbones: its attention alone, 1e-5, 100 epochs, then all of it,
+2e-6, "until convergence". Phase 3: begun with these modules, the external attention alone, 1e-5, then with the internal
+attentions, 2e-6, then everything, 2e-6, 200 epochs each.
+
+An epoch is the 5,708 pairs that DVD (Su et al., CVPR 2017) trains on, 357 steps. Windows do not overlap, and DVD keeps
+every eighth frame, so windows of 11 and 15 begin every 16. Ours: crops of 256 (the paper gives no size; a backbone sees
+122 pixels far), phase 1 on all levels in 200 epochs and the second half of phase 2 in 100 (it gives no numbers), EMA and
+the limit of the gradient's norm.
+"""
+
+from dataclasses import replace
+
+from .recipe import Recipe, Start
+
+EPOCH = 357
+LEVELS = (3, 7, 11)
+SCALES = (1, 3, 5, 7)
+
+BASE = Recipe(
+    name="david",
+    network="david",
+    source="DAVID, sections 3.2 and 4.1",
+    ours="crop, steps, ema, clip_norm",
+    kind="squared",
+    frames=7,
+    crop=256,
+    batch=16,
+    schedule="constant",
+    magnitude_weight=0.0,
+    gradient_weight=0.0,
+    degraded=False,
+    taus=(3, 7, 11, 15),
+    every=8,
+)
+
+
+def backbones(david: str, prefix: str) -> list[Recipe]:
+    """Phase 1. david: the network's name; prefix: of the recipes' names."""
+    first = replace(BASE, steps=200 * EPOCH, learning_rate=1e-4)
+    return [
+        replace(first, name=f"{prefix}single{scale}", network=f"{david}-single{scale}", frames=scale)
+        for scale in SCALES
+    ]
+
+
+def internal(david: str, prefix: str, level: int) -> list[Recipe]:
+    """Phase 2 for one level of blur."""
+    name = f"internal{level}"
+    one = replace(BASE, network=f"{david}-internal", taus=(level,), steps=100 * EPOCH)
+    branches = tuple(
+        Start(f"single{scale}", "levels.0.branches.0.", f"levels.0.branches.{k}.") for k, scale in enumerate(SCALES)
+    )
+    return [
+        replace(
+            one, name=f"{prefix}{name}-attention", learning_rate=1e-5, starts=branches, frozen=("levels.*.branches.*",)
+        ),
+        replace(one, name=f"{prefix}{name}", learning_rate=2e-6, starts=(Start(f"{name}-attention"),)),
+    ]
+
+
+def dual(david: str, prefix: str) -> list[Recipe]:
+    """Phase 3."""
+    one = replace(BASE, network=david, steps=200 * EPOCH)
+    modules = tuple(Start(f"internal{level}", "levels.0.", f"levels.{j}.") for j, level in enumerate(LEVELS))
+    slow = replace(one, learning_rate=2e-6)
+    return [
+        replace(one, name=f"{prefix}external", learning_rate=1e-5, starts=modules, frozen=("levels.*",)),
+        replace(slow, name=f"{prefix}attentions", starts=(Start("external"),), frozen=("levels.*.branches.*",)),
+        replace(slow, name=f"{prefix}everything", starts=(Start("attentions"),)),
+    ]
+
+
+def course(david: str) -> list[Recipe]:
+    prefix = f"{david}/"
+    modules = [stage for level in LEVELS for stage in internal(david, prefix, level)]
+    return [*backbones(david, prefix), *modules, *dual(david, prefix)]
+
+
+def part(david: str) -> list[Recipe]:
+    """An internal module by itself, for the level 11, which does best of the three on all levels (Table 1)."""
+    prefix = f"{david}-internal/"
+    return [*backbones(david, prefix), *internal(david, prefix, LEVELS[-1])]
+
+
+COURSES = {
+    name: stages
+    for david in ("david", "david-small")
+    for name, stages in ((david, course(david)), (f"{david}-internal", part(david)))
+}
+RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")]

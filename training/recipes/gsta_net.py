@@ -1,0 +1,58 @@
+"""GSTA-Net in three stages (Suin and Rajagopalan, CVPR 2021, sections 3.1, 3.2 and 4).
+
+The paper's: 256 x 256, batch 8, Adam, 1e-4 halved every 200 epochs; the network first without selection on +-2, its
+blur masks trained towards |blurry - sharp| over a threshold; then frame selection and evaluation network, at most 5 of
++-12 (Net4); then u varies, 3, 5 or 7 (Table 4). The ablations Net1 to Net3 have the first stage only.
+
+An epoch is the 2,103 pairs that GOPRO trains on, 263 steps. Ours, where the paper has no numbers: 600 epochs for the
+first stage and 200 for each other; Charbonnier for the restoration, which goes on in all stages; the threshold 0.04 and
+the masks' weight 0.1; alpha1 = alpha2 = 1 with dB for the restoration score; EMA and the limit of the gradient's norm.
+Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
+"""
+
+from dataclasses import replace
+
+from .recipe import Recipe, Start
+
+EPOCH = 263
+
+RESTORE = Recipe(
+    name="restore",
+    network="gsta-net3",
+    source="GSTA, sections 3.2 and 4",
+    ours="steps, ema, clip_norm, mask_weight, mask_threshold, alpha1, alpha2",
+    kind="restoration",
+    frames=5,
+    crop=256,
+    batch=8,
+    steps=600 * EPOCH,
+    learning_rate=1e-4,
+    schedule="staircase",
+    decay=0.5,
+    decay_every=200 * EPOCH,
+    magnitude_weight=0.0,
+    gradient_weight=0.0,
+    channels="mean",
+    degraded=False,
+    taus=(7, 8, 9, 10, 11, 12, 13),
+    frozen=("selector.*",),
+)
+
+
+def course(network: str, varying: bool = True) -> list[Recipe]:
+    select = replace(RESTORE, network=network, kind="selection", frames=25, steps=200 * EPOCH, frozen=())
+    stages = [
+        replace(RESTORE, name=f"{network}/restore", network=network),
+        replace(select, name=f"{network}/select", us=(5,), starts=(Start("restore"),)),
+        replace(select, name=f"{network}/vary", us=(3, 5, 7), starts=(Start("select"),)),
+    ]
+    return stages if varying else stages[:2]
+
+
+COURSES = {
+    "gsta-net": course("gsta-net"),
+    "gsta-net-small": course("gsta-net-small"),
+    "gsta-net4": course("gsta-net4", varying=False),
+    "gsta-net5": course("gsta-net5", varying=False),
+}
+RECIPES = [replace(RESTORE, name=name, network=name) for name in ("gsta-net1", "gsta-net2", "gsta-net3")]

@@ -1,0 +1,32 @@
+"""CNN, STRCNN and STRCNN+DTB (Kim et al., ICCV 2017, sections 3 and 5).
+
+The paper's: 13 frames of 128 x 128 at one place, batch 8; squared error plus 1e-5 times the squared length of the
+weights (Eq. 4); Adam, 1e-4 times 0.96 every 10,000 steps, 300,000 steps; blurry frames from tau in {7, 9, 11, 13, 15}
+frames of a high-speed video every tau <= T < 2 tau. Ours: EMA, and the limit of the gradient's norm.
+"""
+
+from .recipe import Recipe
+
+RECIPES = [
+    Recipe(
+        name=name,
+        network=name,
+        source="STRCNN+DTB, sections 3 and 5.3",
+        ours="ema, clip_norm",
+        kind="squared",
+        frames=13,
+        crop=128,
+        batch=8,
+        steps=300_000,
+        learning_rate=1e-4,
+        schedule="staircase",
+        decay=0.96,
+        decay_every=10_000,
+        weight_penalty=1e-5,
+        magnitude_weight=0.0,
+        gradient_weight=0.0,
+        degraded=False,
+        taus=(7, 9, 11, 13, 15),
+    )
+    for name in ("cnn", "strcnn", "strcnn-dtb", "strcnn-dtb-m2")
+]

@@ -1,0 +1,35 @@
+"""How long and how often the shutter opens: the exposure tau and the period T of blurry frames (STRCNN+DTB, Eq. 1)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shutter:
+    """Each blurry frame is the mean of tau frames of a high-speed video, and one starts every T of its frames.
+
+    Attributes:
+        taus: exposures to choose from, in frames; each clip has one.
+        every: T is the smallest multiple of this that is not less than tau, so that exposures do not overlap; 0: T is
+            any number with tau <= T < 2 * tau.
+    """
+
+    taus: tuple[int, ...]
+    every: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.taus or min(self.taus) < 1 or self.every < 0:
+            raise ValueError(
+                f"Shutter: taus must be one or more numbers of at least 1 and every not negative, "
+                f"got {self.taus} and {self.every}"
+            )
+
+    def exposure(self, rng: np.random.Generator) -> int:
+        """One of the taus."""
+        return int(rng.choice(self.taus))
+
+    def period(self, tau: int, rng: np.random.Generator, multiple: int = 1) -> int:
+        """A period for the exposure: of those that there are, a multiple of `multiple` if any is one."""
+        periods = range(tau, 2 * tau) if not self.every else [-(-tau // self.every) * self.every]
+        return int(rng.choice([period for period in periods if period % multiple == 0] or list(periods)))
