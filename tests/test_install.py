@@ -63,6 +63,11 @@ def test_the_weights_are_installed_and_load(installed):
     assert set(python(installed, code).split()) == shipped
 
 
+def test_the_counts_of_the_networks_are_installed(installed):
+    code = "from vdeblur_fast.cli.models import counts; print(len(counts()))"
+    assert int(python(installed, code)) > 40
+
+
 def test_the_command_is_installed(installed):
     assert "usage: vdeblur" in python(installed, "from vdeblur_fast.cli.main import main; main(['--help'])")
     assert (installed / "bin" / "vdeblur").is_file()

@@ -18,6 +18,7 @@ ALLOWED = {
     "vdeblur_fast/acceleration": {"acceleration", "device", "modules", "ops", "reference", "errors"},
     "vdeblur_fast/engine": {"engine", "acceleration", "device", "weights", "reference", "errors"},
     "vdeblur_fast/video": {"video", "errors"},
+    "vdeblur_fast/inspection": {"inspection", "engine", "video", "reference", "errors"},
     "vdeblur_fast/kernels": {"kernels"},
     "vdeblur_fast/ops": {"ops", "kernels", "_cpu", "reference", "errors"},
     "vdeblur_fast/modules": {"modules", "ops", "reference", "errors"},

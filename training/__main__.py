@@ -22,7 +22,6 @@ from .run import Run
 from .trainer import Trainer
 from .validation import Validation
 
-
 FIXED = ("name", "network", "kind", "starts", "frozen")  # what makes a recipe this one
 
 

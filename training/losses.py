@@ -64,6 +64,20 @@ def mask_error(masks: Sequence[torch.Tensor], truth: torch.Tensor, shares: torch
         return (torch.stack(found).mean(0) * shares).sum()
 
 
+def negative_psnr(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Minus the PSNR of each picture, in bels, mean over the pictures (NAFNet's loss, Chen et al., ECCV 2022).
+
+    Every picture counts by the ratio of its error, so a nearly sharp one is as much worth improving, and as bad to
+    spoil, as a blurry one.
+
+    Equivalent to:
+        ((output - target) ** 2).mean((channel, row, column)).add(1e-5).log10().mean()
+    """
+    _check("negative_psnr", output, target)
+    square = (_wide(output) - _wide(target)).square()
+    return square.mean((-3, -2, -1)).add(1e-5).log10().mean()
+
+
 def gradient_magnitude(image: torch.Tensor) -> torch.Tensor:
     """Strength of the image gradient in every channel: (..., C, H, W) -> (..., C, H + 2, W + 2).
 
@@ -136,9 +150,9 @@ class MMPLoss(nn.Module):
 
     magnitude_net: the frozen MMP-Net, needed where its weight is not 0. It is kept by reference only: its
     weights are neither parameters of the loss nor in its state_dict. channels, distance: see `charbonnier`
-    and `gradient`.
+    and `gradient`. fidelity: "psnr" takes `negative_psnr` in the place of the Charbonnier term; ours.
 
-    forward(output, target), both (..., 3, H, W) -> {"loss", "charbonnier", "gradient", "magnitude"}.
+    forward(output, target), both (..., 3, H, W) -> {"loss", the name of the fidelity, "gradient", "magnitude"}.
     """
 
     def __init__(
@@ -148,12 +162,13 @@ class MMPLoss(nn.Module):
         magnitude_weight: float = 1.0,
         channels: Literal["sum", "mean"] = "sum",
         distance: Literal["squared", "absolute"] = "squared",
+        fidelity: Literal["charbonnier", "psnr"] = "charbonnier",
     ):
         super().__init__()
         if magnitude_weight and magnitude_net is None:
             raise ValueError("MMPLoss: the motion magnitude loss needs magnitude_net; give one, or magnitude_weight=0")
         self.gradient_weight, self.magnitude_weight = gradient_weight, magnitude_weight
-        self.channels, self.distance = channels, distance
+        self.channels, self.distance, self.fidelity = channels, distance, fidelity
         self._magnitude_net = (magnitude_net,)  # in a tuple, so that it is not a submodule
 
     @property
@@ -161,11 +176,14 @@ class MMPLoss(nn.Module):
         """What `forward` returns."""
         gradient_part = ("gradient",) if self.gradient_weight else ()
         magnitude_part = ("magnitude",) if self.magnitude_weight else ()
-        return ("loss", "charbonnier", *gradient_part, *magnitude_part)
+        return ("loss", self.fidelity, *gradient_part, *magnitude_part)
 
     def forward(self, output: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
-        parts = {"charbonnier": charbonnier(output, target, self.channels)}
-        total = parts["charbonnier"]
+        if self.fidelity == "psnr":
+            total = negative_psnr(output, target)
+        else:
+            total = charbonnier(output, target, self.channels)
+        parts = {self.fidelity: total}
         if self.gradient_weight:
             parts["gradient"] = gradient(output, target, self.distance)
             total = total + self.gradient_weight * parts["gradient"]

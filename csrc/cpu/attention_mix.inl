@@ -1,7 +1,7 @@
-// Some pixels of one batch: the shares of all branches first, then every estimate is read once.
+// Some pixels of one image: the shares of a group's branches first, then each of its estimates is read once.
 //
-// Pixels lie along the register. Per pixel J * K * C estimates and J * K + J logits are read and C mixtures written, two
-// operations for each estimate.
+// Pixels lie along the register. Per pixel J * K * C estimates and J * K + J logits are read, C mixtures written: two
+// operations an estimate, twenty a logit.
 #include "runs.inl"
 
 // 2^x for x <= 0 to 2e-7; 2^-126 below that. A NaN stays one.
@@ -9,7 +9,8 @@ VDEBLUR_INLINE V power(V x) {
   x = max(broadcast(-126.0f), x);
   const V n = round(x), r = x - n;
   V p = broadcast(1.326472233e-3f);
-  for (const float c : {9.671512984e-3f, 5.550733759e-2f, 2.402224208e-1f, 6.931469776e-1f, 1.0f}) p = fma(p, r, broadcast(c));
+  for (const float c : {9.671512984e-3f, 5.550733759e-2f, 2.402224208e-1f, 6.931469776e-1f, 1.0f})
+    p = fma(p, r, broadcast(c));
   return p * power_of_two(n);
 }
 
@@ -31,7 +32,8 @@ VDEBLUR_INLINE void soften(float* logits, int64_t count, const float* whole, int
 }
 
 // Shares (channels of f, kMixRun) from logits that begin at `offset`.
-inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, const float* whole, int64_t n, float* to) {
+inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, const float* whole, int64_t n,
+                      float* to) {
   for (int64_t c = 0; c < f.channels; ++c) read_run(f, offset + c * f.channel_stride, n, to + c * kMixRun);
   if (op.softmax) {
     soften(to, f.channels, whole, n);
@@ -41,11 +43,11 @@ inline void shares_of(const AttentionMix& op, const Frames& f, int64_t offset, c
   }
 }
 
-// mixed += the sum over the branches of share * estimate, for one channel of n pixels; `ahead` leads from every estimate
-// to the one that is read next, which the processor is asked for meanwhile, for it foresees longer runs only.
+// mixed += the sum over the branches of share * estimate, for one channel of n pixels. `ahead` leads from an estimate
+// to the one that is read next, which the processor is asked for meanwhile: it foresees longer runs only.
 template <class T>
-VDEBLUR_INLINE void add_branches(const float* shares, const T* estimates, int64_t branches, int64_t stride, int64_t ahead,
-                                 int64_t n, float* mixed) {
+VDEBLUR_INLINE void add_branches(const float* shares, const T* estimates, int64_t branches, int64_t stride,
+                                 int64_t ahead, int64_t n, float* mixed) {
   constexpr int kLine = 64 / sizeof(T), kVectors = kLine / kWidth;
   int64_t i = 0;
   for (; i + kLine <= n; i += kLine) {
@@ -61,9 +63,10 @@ VDEBLUR_INLINE void add_branches(const float* shares, const T* estimates, int64_
     for (int v = 0; v < kVectors; ++v) store(mixed + i + v * kWidth, sum[v]);
   }
   for (; i < n; i += kWidth) {
+    const int64_t lanes = std::min<int64_t>(kWidth, n - i);
     V sum = load(mixed + i);
     for (int64_t k = 0; k < branches; ++k)
-      sum = fma(load(shares + k * kMixRun + i), load_some(estimates + k * stride + i, std::min<int64_t>(kWidth, n - i)), sum);
+      sum = fma(load(shares + k * kMixRun + i), load_some(estimates + k * stride + i, lanes), sum);
     store(mixed + i, sum);
   }
 }
@@ -90,9 +93,8 @@ void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scrat
       const int64_t channel = c * estimates.channel_stride, offset = at.estimates + j * op.group_stride + channel;
       float* const sum = mixed + c * kMixRun;
       if (estimates.pixel_stride == 1) {
-        const int64_t ahead = c + 1 < channels      ? estimates.channel_stride
-                              : j + 1 < op.groups ? op.group_stride - channel
-                                                  : 0;
+        const bool last = c + 1 == channels;
+        const int64_t ahead = !last ? estimates.channel_stride : j + 1 < op.groups ? op.group_stride - channel : 0;
         add_branches(shares, element<const T>(estimates, offset), branches, estimates.frame_stride, ahead, n, sum);
         continue;
       }

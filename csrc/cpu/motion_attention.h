@@ -9,8 +9,8 @@ constexpr int kMotionRun = 1024;  // pixels whose pieces are found at once
 // A channel's scale and shift depend on one number, the magnitude, through units that bend once: they are broken lines.
 // Their pieces are made once for each call, so that a pixel costs two multiply-adds a channel, not two a unit.
 //
-// table: for each group of eight channels and each piece, scale + 1 = a * magnitude + b and shift = c * magnitude + d as
-// the rows a, b, c, d of eight. The last group ends with the last channel and may overlap the one before.
+// table: for each group of eight channels and each piece, scale + 1 = a * magnitude + b and shift = c * magnitude + d
+// as the rows a, b, c, d of eight. The last group ends with the last channel and may overlap the one before.
 struct MotionPieces {
   const MotionAttention& op;
   int64_t bends;       // units of both branches; pieces are one more

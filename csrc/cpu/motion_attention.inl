@@ -1,7 +1,7 @@
 // One chunk of pixels: which piece of the broken lines each pixel is on, then y = x * (scale + 1) + shift.
 //
-// Eight pixels of eight channels are taken at a time, a register for each pixel, so that a pixel's scales and shifts are
-// four loads from its row of the table. Per number one is read and one written, six operations in between.
+// Eight pixels of eight channels are taken at a time, a register for each pixel, so that a pixel's scales and shifts
+// are four loads from its row of the table. Per number one is read and one written, six operations in between.
 #include "eight.inl"
 #include "runs.inl"
 

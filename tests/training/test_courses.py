@@ -137,5 +137,3 @@ def test_budget_is_a_part_of_the_steps(pictures, tmp_path):
     arguments = ["david-single1", "--data", str(pictures), "--out", str(tmp_path / "o"), *SMOKE[1:], "--crop", "16"]
     assert main([*arguments, "--budget", "0.00003"]) == 0
     assert load_checkpoint(tmp_path / "o" / "checkpoint.pt")["step"] == 2
-
-

@@ -132,3 +132,29 @@ def test_squared_error_is_equation_4_of_strcnn():
 def test_weight_penalty_is_the_squared_length_of_all_weights():
     weights = [torch.tensor([[1.0, 2.0], [0.0, 2.0]]), torch.tensor(-4.0)]
     assert losses.weight_penalty(weights).item() == 25
+
+
+def test_negative_psnr_is_the_psnr_of_each_picture():
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 3, 16, 16)
+    output = target + torch.randn_like(target) * torch.tensor([0.01, 0.1]).view(2, 1, 1, 1, 1)
+    mse = (output - target).square().mean((-3, -2, -1))
+    torch.testing.assert_close(losses.negative_psnr(output, target), mse.add(1e-5).log10().mean())
+    assert losses.negative_psnr(target, target).item() == pytest.approx(-5)
+
+
+def test_negative_psnr_weighs_pictures_by_the_ratio_of_their_errors():
+    target = torch.zeros(2, 1, 3, 8, 8)
+    output = torch.tensor([0.05, 0.5]).view(2, 1, 1, 1, 1).expand_as(target).clone().requires_grad_()
+    losses.negative_psnr(output, target).backward()
+    small, large = output.grad.abs().amax((1, 2, 3, 4))
+    assert (small / large).item() == pytest.approx(10, rel=0.02)
+
+
+def test_the_loss_can_take_psnr_for_charbonnier():
+    torch.manual_seed(1)
+    output, target = torch.rand(1, 2, 3, 8, 8), torch.rand(1, 2, 3, 8, 8)
+    loss = losses.MMPLoss(gradient_weight=0, magnitude_weight=0, fidelity="psnr")
+    found = loss(output, target)
+    assert tuple(found) == loss.names == ("loss", "psnr")
+    assert torch.equal(found["loss"], losses.negative_psnr(output, target))

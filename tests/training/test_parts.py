@@ -37,6 +37,8 @@ def test_warmup_rises_to_the_peak():
 def test_halving_and_constant():
     assert [learning_rate(step, 4, 1.0, schedule="halve") for step in range(4)] == [1, 1, 0.5, 0.5]
     assert {learning_rate(step, 4, 1.0, schedule="constant") for step in range(4)} == {1.0}
+    stairs = [learning_rate(step, 6, 1.0, schedule="staircase", decay=0.5, decay_every=2) for step in range(6)]
+    assert stairs == [1, 1, 0.5, 0.5, 0.25, 0.25]
     with pytest.raises(ValueError, match="schedule must be"):
         learning_rate(0, 4, 1.0, schedule="linear")
 

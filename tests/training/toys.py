@@ -1,12 +1,13 @@
 """A network, clips and recipes so small that a step takes milliseconds."""
 
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from vdeblur_fast.reference.networks import DAVID, MMPRNN, STRCNN, GSTANet, MMPNet, VideoNetwork
+from vdeblur_fast.reference.networks import DAVID, MMPRNN, STRCNN, GSTANet, MMPNet, VideoNetwork, strcnn
 from vdeblur_fast.training.data import WithDraws
 from vdeblur_fast.training.recipes import Recipe
 from vdeblur_fast.training.tasks import DeblurTask, Task
@@ -46,28 +47,34 @@ def tiny_magnitude_net() -> MMPNet:
     return MMPNet((2, 2, 2, 2, 2), scale=2)
 
 
+def small_strcnn() -> STRCNN:
+    with patch.object(strcnn, "CHANNELS", strcnn.PASSED_ON + 4):
+        return STRCNN()
+
+
 def tiny_gsta_net(**options) -> GSTANet:
     return GSTANet(**{**options, "widths": (4, 4, 4), "growths": (2, 2, 2)})
 
 
-# What is trained: a filter, an MMP-Net, a filter with an MMP-Net in its loss, an MMP-RNN with one inside, and the others'.
+# What is trained: a filter, an MMP-Net, a filter with an MMP-Net in its loss, an MMP-RNN with one inside, and the
+# networks of the other papers.
 NETWORKS = {
     "deblur": Filter,
     "magnitude": tiny_magnitude_net,
     "watched": Filter,
     "guided": lambda: MMPRNN(2, 1, 1, magnitude_net=tiny_magnitude_net(), stem_stride=2),
-    "recurrent": STRCNN,
-    "branches": lambda: DAVID(2, scales=(1, 3), levels=2),
+    "recurrent": small_strcnn,
+    "branches": lambda: DAVID(4, scales=(1, 3), levels=2),
     "restoration": tiny_gsta_net,
     "selection": lambda: tiny_gsta_net(selection=True),
 }
 SETTINGS = {
     "magnitude": {"kind": "magnitude"},
     "guided": {"magnitude_weight": 0.1},
-    "recurrent": {"kind": "squared", "weight_penalty": 1e-5},
+    "recurrent": {"kind": "squared", "weight_penalty": 1e-5, "learning_rate": 1e-4},
     "branches": {"kind": "squared"},
-    "restoration": {"kind": "restoration", "frames": 5},
-    "selection": {"kind": "selection", "frames": 25, "us": (3, 5, 7)},
+    "restoration": {"kind": "restoration", "frames": 5, "learning_rate": 1e-3},
+    "selection": {"kind": "selection", "frames": 25, "us": (3, 5, 7), "learning_rate": 1e-3},
 }
 
 
@@ -100,4 +107,6 @@ def toy_recipe(kind: str = "deblur", **settings) -> Recipe:
 
 
 def toy_clips(kind: str = "deblur", seed: int = 0, clips: type[Clips] = Clips) -> Dataset:
-    return WithDraws(clips(seed, frames=25), seed) if kind == "selection" else clips(seed)
+    if kind == "selection":
+        return WithDraws(clips(seed, frames=25), seed)
+    return clips(seed, size=16) if kind == "recurrent" else clips(seed)

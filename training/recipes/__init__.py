@@ -30,7 +30,9 @@ def stages(name: str) -> list[Recipe]:
 def find(name: str) -> Recipe:
     """The recipe of that name. Raises UserError for an unknown one."""
     if name in COURSES:
-        raise UserError(f"{name} is trained in stages; choose one of {', '.join(stage.name for stage in COURSES[name])}")
+        raise UserError(
+            f"{name} is trained in stages; choose one of {', '.join(stage.name for stage in COURSES[name])}"
+        )
     if name not in RECIPES:
         raise UserError(f"unknown recipe {name!r}; choose one of {', '.join(names())}")
     return RECIPES[name]

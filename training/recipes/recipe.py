@@ -39,7 +39,7 @@ class Recipe:
     network: name for `vdeblur_fast.build`. frames, crop: size of a training clip. batch: clips of a step,
     over all processes. steps: optimizer steps. warmup: of them, with rising learning rate. clip_norm: largest
     norm of the gradient. ema: decay of the averaged weights. ends: train on the frames with all neighbours
-    ("valid") or on all. *_weight, channels, distance: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net
+    ("valid") or on all. *_weight, channels, distance, fidelity: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net
     that is trained before. identity_start: start from a network that gives back its input, where the network
     can. skip_rate: part of the learning rate that the global skip gets; it starts as the identity, and all of its
     weights act on the same few pixels, so that at the full rate it drowns what the rest learns. optimizer: "muon"
@@ -49,7 +49,7 @@ class Recipe:
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and
     `us`, of which each clip gets one, alpha1 and alpha2 for the frame selection. decay, decay_every: of the schedule
-    "staircase". taus, every: exposures and periods of the clips (see `synthesis.Shutter`); none for the mixture of many.
+    "staircase". taus, every: exposures and periods of the clips (see `synthesis.Shutter`); none for a mixture of many.
     starts, frozen: in a stage of a course, whose weights it begins with, and which parameters it leaves as they are, as
     patterns of their names.
     """
@@ -78,6 +78,7 @@ class Recipe:
     magnitude_weight: float = 1.0
     channels: Literal["sum", "mean"] = "sum"
     distance: Literal["squared", "absolute"] = "squared"
+    fidelity: Literal["charbonnier", "psnr"] = "charbonnier"
     magnitude_network: str | None = None
     identity_start: bool = False
     skip_rate: float = 1.0
@@ -150,6 +151,7 @@ class Recipe:
             magnitude_weight=self.magnitude_weight,
             channels=self.channels,
             distance=self.distance,
+            fidelity=self.fidelity,
         )
 
     def take_over(self, task: Task, stages: Path) -> None:

@@ -104,7 +104,8 @@ def check_model(name: str) -> None:
 
     if name in networks():
         return
-    close = difflib.get_close_matches(name.lower(), networks(), n=3, cutoff=0.5)
+    family = [known for known in networks() if known.startswith(name.lower())] if name else []
+    close = difflib.get_close_matches(name.lower(), family or networks(), n=3, cutoff=0.1 if family else 0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise UnknownNetwork(f"unknown model {name!r}; {hint}`vdeblur models` lists them all")
 

@@ -69,7 +69,7 @@ class BlendEye(Eye):
         weights = blending_weights(network.blend, current, previous)[0]
         text = (
             "How much of the features is the frame's own; the rest is what the frames before it left. "
-            f"Never less than beta = {beta:.3f}; {weights.shape[0]} channels, of which the mean and the least are shown."
+            f"Never less than beta = {beta:.3f}; shown are the mean and the least of {weights.shape[0]} channels."
         )
         maps = separate(torch.stack([weights.mean(0), weights.amin(0)]))
         return [Figure("blending", title, text, maps, ["mean of the channels", "least of the channels"])]

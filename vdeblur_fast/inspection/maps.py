@@ -53,7 +53,7 @@ def heard_from(
 
 
 def most_blurred(mask: torch.Tensor) -> tuple[int, int]:
-    """mask (H, W) -> row and column of the middle of the region, an eighth of the shorter side wide, with most of it."""
+    """mask (H, W) -> row and column of the middle of the square, an eighth of the shorter side, with most of it."""
     size = max(1, min(mask.shape) // 8)
     sums = avg_pool2d(mask[None, None].float(), size, stride=1)[0, 0]
     row, column = divmod(int(sums.argmax()), sums.shape[1])

@@ -41,7 +41,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def inline(image: np.ndarray, width: int) -> str:
-    """(H, W, 3) RGB uint8 or uint16 -> a JPEG, at most so wide, that stands inside a page: data:image/jpeg;base64,..."""
+    """(H, W, 3) RGB uint8 or uint16 -> a JPEG, at most so wide, as a data: address."""
     import cv2
 
     if image.dtype == np.uint16:
