@@ -57,14 +57,14 @@ def kill():
 
 @pytest.mark.parametrize("kind", ["deblur", "magnitude", "guided", "recurrent", "branches", "restoration"])
 def test_lowers_the_loss_on_a_fixed_batch(make_trainer, kind):
-    rate, reached = (5e-3, 0.9) if kind == "branches" else (2e-2, 0.8)  # its ReLUs die at the higher rate
+    rate = 5e-3 if kind == "branches" else 2e-2  # its ReLUs die at the higher rate
     trainer = make_trainer(kind, validate=False, steps=40, learning_rate=rate, warmup=0)
     batch = torch.utils.data.default_collate([toy_clips(kind)[i] for i in range(4)])
     found = []
     for _ in range(40):
         trainer.stepper([batch])
         found.append(trainer.stepper.averages()["loss"])
-    assert found[-1] < reached * found[0]
+    assert found[-1] < 0.8 * found[0]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 A program gives BLOCK_P pixels BLOCK_O of their K new channels: for each of the 9 taps (1 of the fusion) BLOCK_I input
 channels at a time are multiplied on the tensor cores, with zeros beyond the frame; bias and activation, or bias and x,
-are added in registers. The layers' results lie side by side, pixel by pixel, in one buffer of x's dtype, so that nothing is ever
-concatenated. x and the weights, as (outputs, taps, inputs), are read in channels_last: kept so, and in one dtype, they
-are not copied at each call.
+are added in registers. The layers' results lie side by side, pixel by pixel, in one buffer of x's dtype, so that
+nothing is ever concatenated. x and the weights, as (outputs, taps, inputs), are read in channels_last: kept so, and in
+one dtype, they are not copied at each call.
 """
 
 from collections.abc import Sequence
