@@ -89,7 +89,12 @@ def pointwise_cases():
 
 def dense_cases():
     """The layers and the fusion of a residual dense block of 80 channels that grows by 32; weights in x's type."""
-    for kind, taps, order in (("fp32", 9, ""), ("fp32", 1, "contiguous"), ("bf16", 9, ""), ("bf16", 1, "channels_last")):
+    for kind, taps, order in (
+        ("fp32", 9, ""),
+        ("fp32", 1, "contiguous"),
+        ("bf16", 9, ""),
+        ("bf16", 1, "channels_last"),
+    ):
         flags = {"TAPS": taps, "ACTIVATION": "gelu" if taps == 9 else "", "WIDEN": False}
         flags["PRECISION"] = "tf32x3" if kind == "fp32" else "tf32"
         ones = {"y_channel_stride"} if taps == 9 else layout(order, ("y_",))
