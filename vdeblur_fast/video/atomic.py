@@ -90,6 +90,6 @@ class AtomicOutput:
 
 
 def _hidden_name(name: str) -> str:
-    """.NAME.part-XXXX.mp4: the extension stays, because the muxer is chosen by it."""
+    """.NAME.part-0a1b2c3d.mp4: the extension stays, because the muxer is chosen by it."""
     stem, extension = os.path.splitext(name)
     return f".{stem[:180]}.part-{secrets.token_hex(4)}{extension}"
