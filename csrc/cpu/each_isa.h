@@ -35,7 +35,9 @@ namespace vdeblur::avx2 {
 #include VDEBLUR_KERNEL
 }  // namespace vdeblur::avx2
 #undef VDEBLUR_WIDTH
-#if defined(__clang__)
+// A test runs the AVX-512 bodies on processors without it, with the instructions emulated (tests/avx512_on_host).
+#if defined(VDEBLUR_ON_HOST)
+#elif defined(__clang__)
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), \
                              apply_to = function)

@@ -7,7 +7,9 @@ namespace vdeblur {
 namespace {
 
 Isa detect() {
-#if defined(__x86_64__)
+#if defined(VDEBLUR_ON_HOST)
+  return Isa::avx512;
+#elif defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
