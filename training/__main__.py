@@ -35,6 +35,13 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("recipe", metavar="RECIPE", help=f"one of {', '.join(names())}, or a stage of one that has stages")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
+    add("--prepared", type=Path, metavar="DIR", help="train on samples of `vdeblur_fast.training.prepare`")
+    add(
+        "--synthesis",
+        default="cpu",
+        choices=("cpu", "device"),
+        help="device: shaken stills alone, rendered where the training runs",
+    )
     add("--out", type=Path, metavar="DIR", help="where everything is written (default: runs/RECIPE)")
     add("--budget", type=budget, metavar="F", help="part of the recipe's steps to do, such as 0.01 (default 1)")
     add("--magnitude", type=Path, metavar="FILE", help="weights of the trained MMP-Net, for MMP-RNN")
@@ -155,7 +162,7 @@ def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minut
     task = recipe.make_task(arguments.magnitude, arguments.init)
     if not (checkpoint or arguments.init):
         recipe.take_over(task, out.parent)
-    dataset = training_clips(arguments.data, recipe, run.seed)
+    dataset = training_clips(arguments.data, recipe, run.seed, arguments.prepared, arguments.synthesis == "device")
     trainer = Trainer(recipe, task, dataset, run, validation_of(recipe, arguments))
     if checkpoint:
         changed = trainer.resume(checkpoint)
@@ -177,6 +184,8 @@ def validation_of(recipe: Recipe, arguments: argparse.Namespace) -> Validation |
     if not clips:
         return None
     dataset, split = validation_clips(arguments.data, recipe, clips, arguments.val_crop)
+    if split == "test":
+        tell(arguments, f"validating on test scenes of {arguments.data}, as papers' code does: compare last weights")
     if split == "train":
         tell(arguments, f"{arguments.data} has no val part; validating on other samples of its train part")
     return Validation(dataset, clips, arguments.workers)

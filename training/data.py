@@ -8,15 +8,31 @@ from torch.utils.data import Dataset
 
 from vdeblur_fast.errors import UserError
 
+from .layouts import HIGH_SPEED, Layout, find_layout
+from .pairs import AveragedClips, PairedClips
+from .prepared import PreparedClips
 from .recipes import Recipe
-from .synthesis import SynthesisDataset
+from .synthesis import SynthesisDataset, Variety
+from .synthesis.on_device import DeviceClips
 
 VALIDATION_SEED = 20220710
 
 
-def training_clips(folder: Path, recipe: Recipe, seed: int) -> Dataset:
-    """As many samples as the recipe uses, from the train part of the folder; UserError for an empty one."""
-    made = _synthesis(folder, "train", recipe, recipe.crop, seed, recipe.batch * recipe.steps)
+def training_clips(
+    folder: Path, recipe: Recipe, seed: int, prepared: Path | None = None, on_device: bool = False
+) -> Dataset:
+    """As many samples as the recipe uses, from the train part of the folder or, made beforehand, from `prepared`;
+    UserError for an empty one.
+
+    on_device: they are made by `render` of the data set, from batches that its `collate` puts together.
+    """
+    length = recipe.batch * recipe.steps
+    if on_device:
+        return _on_device(folder, recipe, seed, length, prepared)
+    if prepared is not None:
+        made = PreparedClips(prepared, recipe.crop, recipe.frames, seed, length)
+    else:
+        made = clips_of(folder, "train", recipe, recipe.crop, seed, length)
     return WithDraws(made, seed) if recipe.kind == "selection" else made
 
 
@@ -39,31 +55,73 @@ def validation_clips(folder: Path, recipe: Recipe, clips: int, crop: int | None 
     """`clips` samples that are the same in every training, and the name of the part of the folder that they
     are from.
 
-    A folder without a val part gives other samples of its train part: better than nothing, and named so.
+    A folder without a val part gives other samples of its train part: better than nothing, and named so. GOPRO and DVD
+    have no val part either: they give their test part, on which the papers' code chooses its weights too. For figures
+    to compare, take the last weights then, not the best.
     """
-    for split in ("val", "train"):
+    layout = find_layout(folder)
+    splits = [name for name in ("val", "test") if layout.parts.get(name)][:1] if layout else ["val"]
+    for split in [*splits, "train"]:
         try:
-            made = _synthesis(folder, split, recipe, crop or recipe.crop, VALIDATION_SEED, clips)
+            made = clips_of(folder, split, recipe, crop or recipe.crop, VALIDATION_SEED, clips)
         except UserError:
-            if split == "train":
+            if split == "train" or layout:
                 raise
         else:
             return made, split
     raise AssertionError("the last split was tried")
 
 
-def _synthesis(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
+def clips_of(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
+    """Samples for a recipe from one part of a folder: of a published data set its pairs, of any other folder blur made
+    from its sharp stills and clips. UserError for an empty one."""
     import cv2
 
-    made = SynthesisDataset(
-        folder,
-        split,
-        recipe.frames,
-        crop,
-        seed=seed,
-        length=length,
-        degrade=recipe.degraded,
-        shutter=recipe.shutter(),
+    layout = find_layout(folder)
+    made = (
+        _pairs(layout, split, recipe, crop, seed, length)
+        if layout
+        else SynthesisDataset(
+            folder,
+            split,
+            recipe.frames,
+            crop,
+            seed=seed,
+            length=length,
+            degrade=recipe.degraded,
+            shutter=recipe.shutter(),
+            variety=Variety() if recipe.varied else None,
+        )
     )
     cv2.setNumThreads(0)  # OpenCV's threads do not live on in worker processes, which would wait for them
     return made
+
+
+def _on_device(folder: Path, recipe: Recipe, seed: int, length: int, prepared: Path | None) -> Dataset:
+    if prepared is not None or recipe.kind == "selection" or find_layout(folder) is not None:
+        what = f"--prepared {prepared}" if prepared else recipe.name if recipe.kind == "selection" else folder
+        raise UserError(f"samples for {what} cannot be made on a device; leave out --synthesis device")
+    return DeviceClips(
+        folder,
+        "train",
+        recipe.frames,
+        recipe.crop,
+        seed,
+        length,
+        recipe.degraded,
+        recipe.shutter(),
+        Variety() if recipe.varied else None,
+    )
+
+
+def _pairs(layout: Layout, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
+    settings = {"frames": recipe.frames, "crop": crop, "seed": seed, "length": length}
+    learns_magnitude = recipe.kind == "magnitude"
+    if layout.name == HIGH_SPEED:
+        return AveragedClips(layout, split, shutter=recipe.shutter(), magnitude=learns_magnitude, **settings)
+    if learns_magnitude:
+        raise UserError(
+            f"{layout.folder} is {layout.name}, which does not tell how far things move; train {recipe.name} on"
+            f" {HIGH_SPEED}"
+        )
+    return PairedClips(layout, split, **settings)

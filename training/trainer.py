@@ -95,10 +95,13 @@ class Trainer:
             worker_init_fn=begin_worker,
             pin_memory=run.device.type == "cuda",
             generator=torch.Generator(),
+            collate_fn=getattr(self.dataset, "collate", None),
         )
+        # what workers can only prepare is made here, on the device
+        finish = getattr(self.dataset, "render", lambda batch, device: batch)
         batches = iter(loader)
         for _ in range(self.step, self.recipe.steps):
-            yield [next(batches) for _ in range(run.parts)]
+            yield [finish(next(batches), run.device) for _ in range(run.parts)]
 
     def _asked(self, stop: Stop, late: bool) -> bool:
         """Whether to stop: all processes in the same step, when one of them is asked to."""

@@ -34,7 +34,8 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 def cpu_is_fast_at(precision: str) -> bool:
     """Whether the CPU multiplies in this precision natively; emulated it is a hundred times slower than float32."""
     if precision == "bf16":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # PyTorch's own; not every release has both
+        return any(getattr(torch.cpu, probe, bool)() for probe in probes)
     return precision == "fp32"
 
 

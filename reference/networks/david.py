@@ -10,7 +10,7 @@ with each of the four poolings up to 8 * width, no batch norm, softmax over the 
 "probabilistic"), the skip as the blurry centre frame added to the last convolution, and frames centred on 0.
 
 All parts are one class, for they differ in two numbers only: how many branches a module has, and how many modules there
-are. Weights move along as they are: `whole.modules[j].branches[k].load_state_dict(single.modules[0].branches[0]...)`.
+are. Weights move along as they are, those of `single.levels[0].branches[0]` into `whole.levels[j].branches[k]`.
 """
 
 from collections.abc import Sequence

@@ -66,6 +66,18 @@ def test_david_in_three_phases(pictures, tmp_path):
     assert (card["network"], card["recipe"], card["steps"]) == ("david", "david/everything", 1)
 
 
+def test_the_external_attention_stands_on_a_backbone_for_each_level(pictures, tmp_path):
+    out = tmp_path / "external"
+    assert train("david-external", pictures, out, "--steps", "1") == 0
+    stages = [stage.stage for stage in recipes.stages("david-external")]
+    assert stages == ["single7", "level3", "level7", "level11", "external", "everything"]
+    external = network_of(out / "external")
+    for j, level in enumerate((3, 7, 11)):
+        for key, value in network_of(out / f"level{level}").items():
+            assert torch.equal(external[key.replace("levels.0.", f"levels.{j}.")], value), key
+    assert load_checkpoint(out / "everything" / "checkpoint.pt")["settings"]["network"] == "david-external"
+
+
 @pytest.mark.parametrize("name", ["gsta-net", "gsta-net5"])
 def test_gsta_in_its_stages(name, pictures, tmp_path):
     out = tmp_path / name

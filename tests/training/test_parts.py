@@ -17,6 +17,8 @@ from vdeblur_fast.training.sampling import StepSampler
 from vdeblur_fast.training.schedule import learning_rate
 from vdeblur_fast.training.tasks import psnr
 
+CPU = torch.device("cpu")
+
 
 def test_cosine_by_hand():
     rates = [learning_rate(step, 101, 5e-4, 1e-8) for step in range(101)]
@@ -125,25 +127,41 @@ def test_curves_without_matplotlib(tmp_path, monkeypatch):
 
 
 def test_precision_and_device():
-    cpu = torch.device("cpu")
-    assert choose_precision("fp32", cpu) == torch.float32
-    assert choose_precision("bf16", cpu) == torch.bfloat16
-    assert choose_device("cpu") == cpu
-    with pytest.raises(UserError, match="--precision fp8 is unknown"):
-        choose_precision("fp8", cpu)
-    with pytest.raises(UserError, match="--device quantum is not a device"):
+    assert choose_precision("fp32", CPU) == torch.float32
+    assert choose_device("cpu") == CPU
+    for name in ("fp8", "fp16"):
+        with pytest.raises(UserError, match=f"--precision {name} is not for training"):
+            choose_precision(name, CPU)
+    with pytest.raises(UserError, match="unknown device 'quantum'"):
         choose_device("quantum")
-    with pytest.raises(UserError, match="--device cuda:99 needs GPU number 99"):
+    with pytest.raises(UserError, match="'cuda:99' was asked for but torch finds"):
         choose_device("cuda:99")
 
 
+def test_every_process_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [choose_device("auto", rank) for rank in (0, 1)] == [torch.device("cuda:0"), torch.device("cuda:1")]
+    assert choose_device("cuda:1", local_rank=0) == torch.device("cuda:1")
+    with pytest.raises(UserError, match="'cuda:2' was asked for but torch finds 2 GPU"):
+        choose_device("cuda", local_rank=2)
+
+
+def test_training_is_never_in_float16(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert choose_precision("auto", torch.device("cuda")) == torch.float32
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    assert choose_precision("auto", torch.device("cuda")) == torch.bfloat16
+
+
 def test_bf16_on_the_cpu_only_where_it_is_fast(monkeypatch):
-    cpu = torch.device("cpu")
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
-    assert choose_precision("auto", cpu) == torch.float32
+    assert choose_precision("auto", CPU) == torch.float32
+    with pytest.warns(UserWarning, match="this CPU emulates bf16"):
+        assert choose_precision("bf16", CPU) == torch.bfloat16
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
-    assert choose_precision("auto", cpu) == torch.bfloat16
+    assert choose_precision("auto", CPU) == torch.bfloat16
 
 
 def test_file_is_whole_or_not_there(tmp_path):

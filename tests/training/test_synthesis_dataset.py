@@ -14,6 +14,7 @@ from vdeblur_fast.errors import UserError
 from vdeblur_fast.training.synthesis import SynthesisDataset, contact_sheet, write_validation
 from vdeblur_fast.training.synthesis.__main__ import main
 from vdeblur_fast.training.synthesis.archive import archived
+from vdeblur_fast.training.synthesis.sheet import CAPTION
 from vdeblur_fast.training.synthesis.sources import find_sources
 
 PICTURE = data.astronaut()
@@ -193,7 +194,7 @@ def test_clip_samples_move_as_the_pan_does(folder):
 
 def test_contact_sheet(folder, tmp_path):
     contact_sheet(dataset(folder), tmp_path / "sheet.png", rows=2)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * 32, 9 * 32, 3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * (32 + CAPTION), 9 * 32, 3)
 
 
 def test_validation_set(folder, tmp_path):

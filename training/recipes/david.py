@@ -9,7 +9,9 @@ attentions, 2e-6, then everything, 2e-6, 200 epochs each.
 An epoch is the 5,708 pairs that DVD (Su et al., CVPR 2017) trains on, 357 steps. Windows do not overlap, and DVD keeps
 every eighth frame, so windows of 11 and 15 begin every 16. Ours: crops of 256 (the paper gives no size; a backbone sees
 122 pixels far), phase 1 on all levels in 200 epochs and the second half of phase 2 in 100 (it gives no numbers), EMA
-and the limit of the gradient's norm.
+and the limit of the gradient's norm. The external attention over single backbones, for which the paper has no training,
+goes the same way, without what it lacks: the backbone of 7 frames, from it one for each level, the attention alone, and
+everything.
 """
 
 from dataclasses import replace
@@ -86,9 +88,31 @@ def part(david: str) -> list[Recipe]:
     return [*backbones(david, prefix), *internal(david, prefix, LEVELS[-1])]
 
 
+def external(david: str) -> list[Recipe]:
+    """The external attention over single backbones, each for a level of blur."""
+    prefix, single = f"{david}-external/", backbones(david, f"{david}-external/")[-1]
+    slow = replace(single, learning_rate=2e-6)
+    levels = [
+        replace(slow, name=f"{prefix}level{level}", taus=(level,), steps=100 * EPOCH, starts=(Start(single.stage),))
+        for level in LEVELS
+    ]
+    modules = tuple(Start(stage.stage, "levels.0.", f"levels.{j}.") for j, stage in enumerate(levels))
+    whole = replace(slow, network=f"{david}-external")
+    return [
+        single,
+        *levels,
+        replace(whole, name=f"{prefix}external", learning_rate=1e-5, starts=modules, frozen=("levels.*",)),
+        replace(whole, name=f"{prefix}everything", starts=(Start("external"),)),
+    ]
+
+
 COURSES = {
     name: stages
     for david in ("david", "david-small")
-    for name, stages in ((david, course(david)), (f"{david}-internal", part(david)))
+    for name, stages in (
+        (david, course(david)),
+        (f"{david}-internal", part(david)),
+        (f"{david}-external", external(david)),
+    )
 }
 RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")]

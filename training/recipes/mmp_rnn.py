@@ -2,7 +2,8 @@
 
 The paper's: Charbonnier + 0.5 gradient + 1.0 motion magnitude, Adam, 5e-4 along a cosine, 10 frames of 256 x
 256, batch 8, flips and quarter turns, 1000 epochs of GoPro's 1905 clips of ten frames, which are 238,000
-steps. From the published code: the cosine's end at 1e-8, the limit 20 of the gradient's norm. Ours: EMA.
+steps. From the published code: the cosine's end at 1e-8, the limit 20 of the gradient's norm. Ours: EMA, and
+without GoPro blur of every kind.
 
 The MMP-Net is trained first (recipe mmp-net) and stays frozen; its weights are given with --magnitude. The
 ablations without MMAM keep the motion magnitude loss (Table 4 has them with it and without it: --set
@@ -14,7 +15,14 @@ from vdeblur_fast.reference.networks import networks
 from .recipe import Recipe
 
 RECIPES = [
-    Recipe(name=name, network=name, source="MMP-RNN section 4.2", ours="ema", magnitude_network="mmp-net")
+    Recipe(
+        name=name,
+        network=name,
+        source="MMP-RNN section 4.2",
+        ours="ema, varied",
+        varied=True,
+        magnitude_network="mmp-net",
+    )
     for name in networks()
     if name.startswith("mmp-rnn-a")
 ]

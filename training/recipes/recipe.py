@@ -44,7 +44,7 @@ class Recipe:
     can. skip_rate: part of the learning rate that the global skip gets; it starts as the identity, and all of its
     weights act on the same few pixels, so that at the full rate it drowns what the rest learns. optimizer: "muon"
     steps the kernels between feature maps by Muon, everything else by Adam. degraded: some of the blurry clips get
-    noise and compression.
+    noise and compression. varied: synthesised clips are of every kind (see `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and
@@ -84,6 +84,7 @@ class Recipe:
     skip_rate: float = 1.0
     optimizer: Literal["adam", "muon"] = "adam"
     degraded: bool = True
+    varied: bool = False
     taus: tuple[int, ...] = ()
     every: int = 0
     weight_penalty: float = 0.0

@@ -1,4 +1,5 @@
-"""`python -m vdeblur_fast.training.synthesis DATA OUT`: writes the fixed validation set."""
+"""`python -m vdeblur_fast.training.synthesis DATA OUT`: writes the fixed validation set; with --sheet OUT.png, a
+picture of training samples to look at."""
 
 import argparse
 import sys
@@ -6,7 +7,10 @@ from pathlib import Path
 
 from vdeblur_fast.errors import UserError
 
+from .dataset import SynthesisDataset
+from .sheet import contact_sheet
 from .validation import write_validation
+from .variety import Variety
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,12 +20,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--split", choices=["train", "val", "all"], default="val")
     parser.add_argument("--frames", type=int, default=12, help="frames of a sequence (default 12)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--all-kinds", action="store_true", help="sequences of every kind of blur, named after it; samples of all kinds"
+    )
+    parser.add_argument("--sheet", type=int, metavar="N", help="write N training samples as one picture OUT instead")
+    parser.add_argument("--crop", type=int, default=160, help="side of a sample on the sheet (default 160)")
     chosen = parser.parse_args(arguments)
     split = None if chosen.split == "all" else chosen.split
     if chosen.frames < 1:
         parser.error(f"--frames must be at least 1, got {chosen.frames}")
     try:
-        count = write_validation(chosen.data, chosen.out, split, chosen.frames, seed=chosen.seed)
+        if chosen.sheet:
+            variety = Variety() if chosen.all_kinds else None
+            samples = SynthesisDataset(chosen.data, split, 5, chosen.crop, chosen.seed, variety=variety)
+            contact_sheet(samples, chosen.out, chosen.sheet)
+            return 0
+        count = write_validation(
+            chosen.data, chosen.out, split, chosen.frames, seed=chosen.seed, all_kinds=chosen.all_kinds
+        )
     except UserError as error:
         print(f"vdeblur: {error}", file=sys.stderr)
         return 2

@@ -17,6 +17,7 @@ from .response import Response
 from .shutter import Shutter
 from .sources import find_sources, read_still
 from .stills import BLURRED, Exposures, magnitude_of, shaken_clip
+from .variety import PLAIN, Kind, Variety
 
 
 class SynthesisDataset(Dataset):
@@ -36,6 +37,8 @@ class SynthesisDataset(Dataset):
         cache: folder for the decoded clips; by default $VDEBLUR_CACHE, else ~/.cache/vdeblur_fast.
         degrade: whether blurry frames may get noise and compression.
         shutter: exposures and periods of a paper, instead of the mixture of many.
+        variety: how often a sample is of each special kind: rolling shutter, parallax, lights, focus, long blur. None
+            for none of them.
 
     Item i is a dict of float32 tensors: `blurry` and `sharp` (T, 3, H, W) in 0..1, `magnitude` (T, 1, H, W)
     in 0..1 (MMP-RNN Eq. 3, K = 15) and `mask` (T, 1, H, W), 1 where the exposure smears more than one pixel.
@@ -53,6 +56,7 @@ class SynthesisDataset(Dataset):
         cache: str | Path | None = None,
         degrade: bool = True,
         shutter: Shutter | None = None,
+        variety: Variety | None = None,
     ) -> None:
         self.size = (crop, crop) if isinstance(crop, int) else tuple(crop)
         if frames < 1 or length < 0 or min(self.size) < 16 or not 0 <= clip_share <= 1:
@@ -61,7 +65,7 @@ class SynthesisDataset(Dataset):
                 f" clip_share in [0, 1], got {frames}, {crop}, {length} and {clip_share}"
             )
         self.frames, self.seed, self.length, self.degrade = frames, seed, length, degrade
-        self.shutter = shutter
+        self.shutter, self.variety = shutter, variety
         sources = find_sources(folder, split)
         self.stills = [read_still(path) for path in sources.stills]
         self.clip_share = clip_share if self.stills else 1.0
@@ -79,11 +83,18 @@ class SynthesisDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         if not 0 <= index < self.length:
             raise IndexError(f"SynthesisDataset: index {index} is outside 0..{self.length - 1}")
+        return self.made(index)[0]
+
+    def made(self, index: int) -> tuple[dict[str, torch.Tensor], str]:
+        """A sample, and in a few words what was done to it."""
         cv2.setNumThreads(1)  # samples are made side by side in workers
         rng = np.random.default_rng([self.seed, index])
+        kind = self.variety.draw(np.random.default_rng([self.seed, index, 1]), self.size) if self.variety else PLAIN
         response = Response.random(rng)
-        from_clip = self.clips and rng.random() < self.clip_share
-        clip = self._from_clip(rng, response) if from_clip else self._from_stills(rng, response)
+        if kind.headroom > 1:
+            response = response.with_headroom(kind.headroom)
+        from_clip = bool(self.clips) and rng.random() < self.clip_share
+        clip = self._from_clip(rng, response) if from_clip else self._from_stills(rng, response, kind)
         degradation = Degradation.random(rng) if self.degrade else Degradation()
         blurry = degradation.apply(clip.blurry, response, rng)
         sharp, smear = response.to_signal(clip.sharp), clip.smear[..., None]
@@ -93,8 +104,10 @@ class SynthesisDataset(Dataset):
             "magnitude": magnitude_of(smear),
             "mask": (smear > BLURRED).astype(np.float32),
         }
-        turn = _random_turn(rng, self.size)
-        return {name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()}
+        turn = random_turn(rng, self.size)
+        sample = {name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()}
+        source = "clip" + " + highlights" * (kind.headroom > 1) if from_clip else str(kind)
+        return sample, " ".join(filter(None, [source, str(degradation), f"{smear.mean():.0f} px"]))
 
     def _from_clip(self, rng: np.random.Generator, response: Response) -> Exposures:
         clip = self.clips[rng.integers(len(self.clips))]
@@ -102,20 +115,26 @@ class SynthesisDataset(Dataset):
             return high_speed_clip(clip, rng, response, self.frames, self.size, self.shutter)
         return averaged_clip(clip, rng, response, self.frames, self.size)
 
-    def _from_stills(self, rng: np.random.Generator, response: Response) -> Exposures:
-        objects = min(rng.choice(3, p=[0.5, 0.35, 0.15]), len(self.stills) - 1)
-        chosen = rng.choice(len(self.stills), 1 + objects, replace=False)
+    def _from_stills(self, rng: np.random.Generator, response: Response, kind: Kind) -> Exposures:
+        objects = len(kind.nearness) or rng.choice(3, p=[0.5, 0.35, 0.15])
+        chosen = rng.choice(len(self.stills), 1 + min(objects, len(self.stills) - 1), replace=False)
         pictures = [self.stills[k] for k in chosen]
         if self.shutter is None:
-            return shaken_clip(pictures, rng, response, self.frames, self.size)
-        tau = self.shutter.exposure(rng)
-        duty = tau / self.shutter.period(tau, rng)
-        blur = (tau - 1) * rng.uniform(0, 1)  # up to a pixel from frame to frame of the high-speed video
-        return shaken_clip(pictures, rng, response, self.frames, self.size, blur, duty=duty)
+            return shaken_clip(pictures, rng, response, self.frames, self.size, kind=kind)
+        blur, duty = self.shutter.shake(rng)
+        return shaken_clip(pictures, rng, response, self.frames, self.size, blur, duty=duty, kind=kind)
 
 
-def _random_turn(rng: np.random.Generator, size: tuple[int, int]):
-    """A random flip, direction of time and, for square crops, quarter turn of (T, H, W, C) arrays."""
+def random_turn(rng: np.random.Generator, size: tuple[int, int], backwards: bool = True):
+    """A random flip, direction of time (forward alone without `backwards`) and, for square crops, quarter turn of
+    (T, H, W, C) arrays."""
+    turns, time, across = draw_turn(rng, size)
+    time = time if backwards else 1
+    return lambda clip: np.rot90(clip, turns, axes=(1, 2))[::time, :, ::across]
+
+
+def draw_turn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[int, int, int]:
+    """Quarter turns, direction of time and of the rows."""
     turns = rng.integers(4) if size[0] == size[1] else 2 * rng.integers(2)
     time, across = rng.choice([-1, 1], 2)
-    return lambda clip: np.rot90(clip, turns, axes=(1, 2))[::time, :, ::across]
+    return int(turns), int(time), int(across)

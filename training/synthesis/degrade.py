@@ -26,6 +26,11 @@ class Degradation:
     jpeg: int | None = None
     h264: int | None = None
 
+    def __str__(self) -> str:
+        """Such as "+ noise + jpeg 80"; "" for none."""
+        names = {"noise": self.shot or self.read, f"jpeg {self.jpeg}": self.jpeg, f"h264 {self.h264}": self.h264}
+        return " ".join(f"+ {name}" for name, there in names.items() if there)
+
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Degradation":
         """Noise in 3 clips of 10; JPEG in 2 of 10, H.264 in 1 of 10, neither in the rest."""

@@ -1,10 +1,12 @@
 """Textured planes: the scene, and softly matted objects before it that move on their own and occlude."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
 
+from .optics import out_of_focus
 from .response import Response
 from .shake import ShakePath, grid_points, project, random_path, with_blur
 
@@ -40,6 +42,14 @@ class Plane:
         )
         return to_texture @ homographies
 
+    def out_of_focus(self, radius: float) -> "Plane":
+        """The same, every point a disc of `radius` frame pixels; what was its edge gets room to be soft."""
+        room = int(np.ceil(radius)) if self.texture[0, 0, 3] == 0 else 0
+        wide = [room * OVERSAMPLING] * 4
+        texture = cv2.copyMakeBorder(self.texture, *wide, cv2.BORDER_CONSTANT) if room else self.texture
+        x, y = self.corner
+        return Plane(out_of_focus(texture, radius * OVERSAMPLING), (x - room, y - room))
+
 
 def background(
     picture: np.ndarray,
@@ -48,14 +58,22 @@ def background(
     response: Response,
     rng: np.random.Generator,
 ) -> Plane:
-    """A plane cut from `picture` ((H, W, 3) uint8) large enough for all `homographies` of frames of `size`.
+    """A plane cut from `picture` ((H, W, 3) uint8) large enough for all `homographies` of frames of `size`."""
+    texture, corner = backdrop(picture, homographies, size, rng)
+    return Plane(light_of(texture, response), corner)
+
+
+def backdrop(
+    picture: np.ndarray, homographies: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """What `background` shows, (h, w, 3) uint8, and its corner.
 
     Where the picture is too small it is mirrored at its borders, so that no frame ever shows an edge.
     """
     seen = project(homographies, grid_points(size, 2)).reshape(-1, 2)
     low, high = np.floor(seen.min(0)) - 2, np.ceil(seen.max(0)) + 2
     width, height = (high - low + 1).astype(int)
-    return Plane(light_of(_cut(picture, (height, width), rng), response), (low[0], low[1]))
+    return _cut(picture, (height, width), rng), (low[0], low[1])
 
 
 def whole_frame(frame: np.ndarray, response: Response) -> Plane:
@@ -89,19 +107,44 @@ def _cut(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -
 def light_of(picture: np.ndarray, response: Response) -> np.ndarray:
     """(h, w, 3) uint8 or uint16 -> (h, w, 4) float32 linear light and 1; warps are faster with four."""
     opaque = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
-    return cv2.LUT(opaque, response.light_of_bytes) if opaque.dtype == np.uint8 else response.to_light(opaque)
+    light = cv2.LUT(opaque, response.light_of_bytes) if opaque.dtype == np.uint8 else response.to_light(opaque)
+    light[..., 3] = 1  # where there is headroom, white is more
+    return light
+
+
+class Foreground(Protocol):
+    """What stands or moves before the scene: a plane with a matte, and how a frame sees it."""
+
+    plane: Plane
+
+    def homographies(self, camera: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Homographies of the camera (..., 3, 3) at `times` (...) -> from frame pixels to the plane."""
+
+
+@dataclass(frozen=True)
+class StandingPlane:
+    """A layer that stands before the scene: the camera's own path, but nearer.
+
+    to_scene (3, 3): from the nearer plane to scene pixels, as they lie in the middle of the clip.
+    """
+
+    plane: Plane
+    path: ShakePath
+    to_scene: np.ndarray
+
+    def homographies(self, camera: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return self.to_scene @ self.path.homographies(times)
 
 
 @dataclass(frozen=True)
 class MovingPlane:
-    """A foreground object: a plane with a matte, and its own path relative to the scene."""
+    """An object: its own path relative to the scene, at rest at the time `middle`."""
 
     plane: Plane
     path: ShakePath
     middle: float
 
     def homographies(self, camera: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Homographies of the camera (n, 3, 3) at `times` (n,) -> from frame pixels to the object's plane."""
         at_rest = np.linalg.inv(self.path.homographies(np.array([self.middle])))
         return self.path.homographies(times) @ at_rest @ camera
 
@@ -121,15 +164,46 @@ def foreground(
         size: (height, width) of the frames, of which the object takes a fifth to four fifths.
         frames, duty: of the clip; the object smears 0 to 14 pixels an exposure by itself.
     """
-    height, width = (max(8, round(side * rng.uniform(0.2, 0.8))) for side in size)
-    texture = light_of(_cut(picture, (height, width), rng), response)
-    texture *= _matte(texture.shape[:2], rng)[..., None]
+    plane = _cut_out(picture, place, size, (0.2, 0.8), response, rng)
+    height, width = (side // OVERSAMPLING for side in plane.texture.shape[:2])
     path = random_path(rng, (height, width), weights=(1, 1, 0.6, 0.2, 0.2, 0.4), pan=0.7)
     path = with_blur(path, (height, width), frames, duty, rng.uniform(0, 14), 20, max(size))
-    corner = (place[0] - (width - 1) / 2, place[1] - (height - 1) / 2)
-    centre = (path.centre[0] + corner[0], path.centre[1] + corner[1])
+    centre = (path.centre[0] + plane.corner[0], path.centre[1] + plane.corner[1])
     path = replace(path, centre=centre)
-    return MovingPlane(Plane(texture, corner), path, (frames - 1 + duty) / 2)
+    return MovingPlane(plane, path, (frames - 1 + duty) / 2)
+
+
+def standing(
+    picture: np.ndarray,
+    place: tuple[float, float],
+    size: tuple[int, int],
+    camera: ShakePath,
+    nearness: float,
+    middle: float,
+    response: Response,
+    rng: np.random.Generator,
+) -> StandingPlane:
+    """A random layer, `nearness` times nearer than the scene, that is at `place` (x, y) in scene pixels at the time
+    `middle`; it takes half to one and a half of the frame."""
+    plane = _cut_out(picture, place, size, (0.5, 1.5), response, rng)
+    near, moment = camera.before(nearness), np.array([middle])
+    to_scene = camera.homographies(moment)[0] @ np.linalg.inv(near.homographies(moment)[0])
+    return StandingPlane(plane, near, to_scene)
+
+
+def _cut_out(
+    picture: np.ndarray,
+    place: tuple[float, float],
+    size: tuple[int, int],
+    shares: tuple[float, float],
+    response: Response,
+    rng: np.random.Generator,
+) -> Plane:
+    """A random shape cut from `picture`, centred at `place`; it takes one of `shares` of each side of `size`."""
+    height, width = (max(8, round(side * rng.uniform(*shares))) for side in size)
+    texture = light_of(_cut(picture, (height, width), rng), response)
+    texture *= _matte(texture.shape[:2], rng)[..., None]
+    return Plane(texture, (place[0] - (width - 1) / 2, place[1] - (height - 1) / 2))
 
 
 def _matte(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -24,24 +24,33 @@ class Response:
         gamma: exponent of the pure power.
         contrast: S-curve strength in (-1, 1): the signal v is first bent to
             v + contrast * sin(2 pi v) / (2 pi).
+        headroom: light of the signal 1, at least 1. A photograph holds its lights clipped; above 1 they shine again,
+            from signal 0.95 on, so that their blur clips as it does in a camera: streaks stay white. Measured
+            responses end as steeply. The other direction, what a camera stores, does not change.
     """
 
-    def __init__(self, srgb: float = 1.0, gamma: float = 2.2, contrast: float = 0.0) -> None:
-        if not (0 <= srgb <= 1 and gamma > 0 and -1 < contrast < 1):
+    def __init__(self, srgb: float = 1.0, gamma: float = 2.2, contrast: float = 0.0, headroom: float = 1.0) -> None:
+        if not (0 <= srgb <= 1 and gamma > 0 and -1 < contrast < 1 and headroom >= 1):
             raise ValueError(
-                f"Response: srgb must lie in [0, 1], gamma above 0 and contrast in (-1, 1),"
-                f" got {srgb}, {gamma} and {contrast}"
+                f"Response: srgb must lie in [0, 1], gamma above 0, contrast in (-1, 1) and headroom be at least 1,"
+                f" got {srgb}, {gamma}, {contrast} and {headroom}"
             )
         self.signal = np.linspace(0, 1, _KNOTS)
         bent = self.signal + contrast * np.sin(2 * np.pi * self.signal) / (2 * np.pi)
         toe, curve = bent / 12.92, ((bent + 0.055) / 1.055) ** 2.4
         self.light = srgb * np.where(bent <= 0.04045, toe, curve) + (1 - srgb) * bent**gamma
         self.light[[0, -1]] = 0, 1
+        self._settings = srgb, gamma, contrast
+        self.scene = self.light * (1 + (headroom - 1) * np.clip(20 * self.signal - 19, 0, 1) ** 2)
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Response":
         """A camera of the family."""
         return cls(rng.uniform(0.3, 1), rng.uniform(1.8, 2.4), rng.uniform(-0.1, 0.25))
+
+    def with_headroom(self, headroom: float) -> "Response":
+        """The same camera before a scene with brighter lights."""
+        return Response(*self._settings, headroom)
 
     @cached_property
     def light_of_bytes(self) -> np.ndarray:
@@ -54,18 +63,18 @@ class Response:
         return self.to_light(np.arange(_LEVELS + 1) / _LEVELS)
 
     @cached_property
-    def _signal_of_root(self) -> np.ndarray:
-        """The signal of 65536 lights, even in the root of light, where every camera's curve is tame."""
+    def signal_of_root(self) -> np.ndarray:
+        """(65536,) float32: the signal of lights even in the root of light, where every camera's curve is tame."""
         return np.interp(np.linspace(0, 1, _LEVELS + 1) ** 2, self.light, self.signal).astype(np.float32)
 
     def to_light(self, signal: np.ndarray) -> np.ndarray:
-        """Signal (any shape, uint8, uint16 or float in 0..1) -> linear light, float32 in 0..1."""
+        """Signal (any shape, uint8, uint16 or float in 0..1) -> linear light, float32 in 0..1, to `headroom`."""
         signal = np.asarray(signal)
         if signal.dtype == np.uint8:
             return self.light_of_bytes[signal]
         if signal.dtype == np.uint16:
             return self.light_of_words[signal]
-        return np.interp(signal, self.signal, self.light).astype(np.float32)
+        return np.interp(signal, self.signal, self.scene).astype(np.float32)
 
     def to_signal(self, light: np.ndarray) -> np.ndarray:
         """Linear light (any shape, float; clipped to 0..1) -> signal, float32 in 0..1.
@@ -74,4 +83,4 @@ class Response:
         levels.
         """
         root = np.sqrt(np.clip(light, 0, 1, dtype=np.float32))
-        return self._signal_of_root[(root * _LEVELS + 0.5).astype(np.uint16)]
+        return self.signal_of_root[(root * _LEVELS + 0.5).astype(np.uint16)]

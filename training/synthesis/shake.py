@@ -12,6 +12,8 @@ import numpy as np
 FREEDOMS = 6  # yaw, pitch, roll, shift x, shift y, zoom
 _WAVES = 5
 _SIMPSON = np.outer([1, 4, 1], [1, 4, 1]).ravel() / 36  # mean over a frame from 3 x 3 of its points
+TURNING = (1, 1, 0.5, 0.3, 0.3, 0.25)  # how strongly a hand-held camera moves in each freedom
+SHIFTING = (0.4, 0.4, 0.3, 1, 0.8, 0.7)  # and one that walks or drives
 _ZOOM = 0.7  # zooms stay within a factor e ** 0.7
 
 
@@ -43,6 +45,11 @@ class ShakePath:
         """The same path with `factor` times the movement."""
         return replace(self, amplitude=self.amplitude * factor, drift=self.drift * factor)
 
+    def before(self, nearness: float) -> "ShakePath":
+        """The same camera before a plane that many times nearer: turns look the same, shifts so much larger."""
+        share = np.array([1, 1, 1, nearness, nearness, nearness])
+        return replace(self, amplitude=self.amplitude * share[:, None], drift=self.drift * share)
+
     def pose(self, times: np.ndarray) -> np.ndarray:
         """Times (n,) -> (n, 6) movements in pixels."""
         times = np.asarray(times, dtype=np.float64)
@@ -52,10 +59,12 @@ class ShakePath:
         return swell[:, None] * (self.amplitude * np.sin(angle)).sum(-1) + self.drift * times[:, None]
 
     def homographies(self, times: np.ndarray) -> np.ndarray:
-        """Times (n,) -> (n, 3, 3), each taking a frame's pixel (x, y, 1) to the scene point it sees.
+        """Times (...) -> (..., 3, 3), each taking a frame's pixel (x, y, 1) to the scene point it sees.
 
         H = K (R + s e_z^T) K^-1: a camera turned by R and shifted by s before a plane at unit distance.
         """
+        if np.ndim(times) != 1:
+            return self.homographies(np.ravel(times)).reshape(*np.shape(times), 3, 3)
         pose = self.pose(times)
         yaw, pitch = pose[:, 0] / self.focal, pose[:, 1] / self.focal
         roll, zoom = pose[:, 2] / self.radius, pose[:, 5] / self.radius
@@ -70,7 +79,7 @@ class ShakePath:
 def random_path(
     rng: np.random.Generator,
     size: tuple[int, int],
-    weights: tuple[float, ...] = (1, 1, 0.5, 0.3, 0.3, 0.25),
+    weights: tuple[float, ...] = TURNING,
     centre_spread: float = 0.0,
     pan: float = 0.3,
 ) -> ShakePath:
@@ -141,9 +150,9 @@ def grid_points(size: tuple[int, int], nodes: int) -> np.ndarray:
 
 
 def project(homographies: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Homographies (n, 3, 3) applied to points (p, 2) -> (n, p, 2)."""
-    rays = homographies[:, :, :2] @ points.T + homographies[:, :, 2:]
-    return np.swapaxes(rays[:, :2] / rays[:, 2:], 1, 2)
+    """Homographies (..., 3, 3) applied to points (p, 2), or (..., p, 2) of their own -> (..., p, 2)."""
+    rays = homographies[..., :2] @ np.swapaxes(points, -1, -2) + homographies[..., 2:]
+    return np.swapaxes(rays[..., :2, :] / rays[..., 2:, :], -1, -2)
 
 
 def _turn(a: int, b: int, angle: np.ndarray) -> np.ndarray:

@@ -33,3 +33,10 @@ class Shutter:
         """A period for the exposure: of those that there are, a multiple of `multiple` if any is one."""
         periods = range(tau, 2 * tau) if not self.every else [-(-tau // self.every) * self.every]
         return int(rng.choice([period for period in periods if period % multiple == 0] or list(periods)))
+
+    def shake(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Mean pixels of smear for a shaken still, up to a pixel from frame to frame of the high-speed video, and the
+        part of a frame's time that the shutter is open."""
+        tau = self.exposure(rng)
+        duty = tau / self.period(tau, rng)
+        return (tau - 1) * rng.uniform(0, 1), duty

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .options import add_network_options, make_deblurrer
+from .datasets import BORDER, dataset_pairs, row, row_text, weighs_frames
+from .options import OptionError, add_network_options, make_deblurrer, whole
 from .pairs import Pair, PairError, find_pairs
 from .progress import Progress
 
@@ -50,11 +51,17 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
         help="measure PSNR and SSIM against sharp clips",
         description="Sharpens blurry clips whose sharp version is known, and prints PSNR and SSIM before and "
         "after: per clip, the mean over its frames, and the mean over clips. Clips of two folders are "
-        "matched by name.",
+        "matched by name. With --dataset the test part of GOPRO_Large, DVD or BSD is measured as the papers do, "
+        "and the row of the paper's table printed beside: the mean over frames (of DVD: over clips), without "
+        "the first and last two frames of each clip.",
     )
     what = "a video, a folder of images, or a folder of clips"
-    parser.add_argument("--blurry", required=True, type=Path, metavar="A", help=what)
-    parser.add_argument("--sharp", required=True, type=Path, metavar="B", help="the same clips, sharp")
+    parser.add_argument("--blurry", type=Path, metavar="A", help=what)
+    parser.add_argument("--sharp", type=Path, metavar="B", help="the same clips, sharp")
+    parser.add_argument("--dataset", type=Path, metavar="DIR", help="a folder with GOPRO_Large, DVD or BSD, instead")
+    parser.add_argument(
+        "--border", type=whole("--border", 0), metavar="N", help="frames at each end of a clip that do not count (0; 2)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_network_options(parser)
@@ -62,26 +69,47 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def execute(options: argparse.Namespace) -> None:
-    from .quality import mean
-
-    pairs = find_pairs(options.blurry, options.sharp)
+    dataset, pairs = chosen(options)
+    border = options.border if options.border is not None else BORDER if dataset else 0
     deblurrer = make_deblurrer(options)
     scores = []
     for number, pair in enumerate(pairs, 1):
-        scores.append(measure(pair, deblurrer, options.quiet, f"{pair.name} ({number} of {len(pairs)})"))
-    overall = Score(
-        "mean",
-        sum(score.frames for score in scores),
-        mean([score.before for score in scores]),
-        mean([score.after for score in scores]),
-    )
-    print(as_json(options, scores, overall) if options.json else table(scores, overall))
+        label = f"{pair.name} ({number} of {len(pairs)})"
+        scores.append(measure(pair, deblurrer, options.quiet, label, border))
+    overall = average(scores, by_frames=dataset is not None and weighs_frames(dataset))
+    paper = row(dataset, options.model, *overall.after) if dataset else None
+    if options.json:
+        print(as_json(options, scores, overall, paper))
+    else:
+        print("\n\n".join([table(scores, overall), *([row_text(paper)] if paper else [])]))
 
 
-def measure(pair: Pair, deblurrer: "Deblurrer", quiet: bool = True, label: str = "") -> Score:
-    """Sharpens a pair's blurry clip and compares both versions of each frame with the sharp one.
+def chosen(options: argparse.Namespace) -> tuple[str | None, list[Pair]]:
+    """The data set's name, if it is one, and the clips."""
+    given = (options.blurry is not None, options.sharp is not None)
+    if options.dataset is not None:
+        if any(given):
+            raise OptionError("--dataset brings its own clips; leave out --blurry and --sharp")
+        return dataset_pairs(options.dataset)
+    if not all(given):
+        raise OptionError("give --blurry and --sharp, or --dataset")
+    return None, find_pairs(options.blurry, options.sharp)
 
-    Raises PairError where the clips differ in the size or the number of their frames.
+
+def average(scores: list[Score], by_frames: bool = False) -> Score:
+    """The mean over clips, or over all their frames."""
+    from .quality import mean
+
+    weights = [score.frames if by_frames else 1 for score in scores]
+    parts = [mean([getattr(score, part) for score in scores], weights) for part in ("before", "after")]
+    return Score("mean", sum(score.frames for score in scores), *parts)
+
+
+def measure(pair: Pair, deblurrer: "Deblurrer", quiet: bool = True, label: str = "", border: int = 0) -> Score:
+    """Sharpens a pair's blurry clip and compares both versions of each frame with the sharp one; `border` frames at
+    each end are sharpened but not counted.
+
+    Raises PairError where the clips differ in the size or the number of their frames, or nothing is left to count.
     """
     from ..video import open_reader
     from .quality import mean, quality
@@ -104,7 +132,12 @@ def measure(pair: Pair, deblurrer: "Deblurrer", quiet: bool = True, label: str =
         compare(deblurrer.flush())
     for problem in [*blurry.problems, *sharp.problems]:
         print(f"vdeblur: {problem}", file=sys.stderr)
-    return Score(pair.name, len(before), mean(before), mean(after))
+    if len(before) <= 2 * border:
+        raise PairError(
+            f"{pair.blurry} has {len(before)} frames, of which {border} at each end do not count (--border)"
+        )
+    counted = slice(border, len(before) - border)
+    return Score(pair.name, len(before[counted]), mean(before[counted]), mean(after[counted]))
 
 
 def check(pair: Pair, frames: int, source: "Frame | None", truth: "Frame | None") -> None:
@@ -123,11 +156,12 @@ def size(frame: "Frame") -> str:
     return f"{width}x{height}"
 
 
-def as_json(options: argparse.Namespace, scores: list[Score], overall: Score) -> str:
-    keys = ("model", "weights", "device", "precision", "strength", "mode")
+def as_json(options: argparse.Namespace, scores: list[Score], overall: Score, paper: dict | None = None) -> str:
+    keys = ("model", "weights", "untrained", "device", "precision", "strength", "mode")
     settings = {key: getattr(options, key) for key in keys}
     clips = [score.report() for score in scores]
-    return json.dumps({**settings, "clips": clips, "mean": overall.report()}, indent=2, ensure_ascii=False)
+    report = {**settings, "clips": clips, "mean": overall.report(), **({"row": paper} if paper else {})}
+    return json.dumps(report, indent=2, ensure_ascii=False)
 
 
 def table(scores: list[Score], overall: Score) -> str:

@@ -1,5 +1,6 @@
 """How close an image is to the true one: PSNR and SSIM as the deblurring papers measure them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,5 +52,7 @@ def eight_bits(image: np.ndarray) -> np.ndarray:
     return image if image.dtype == np.uint8 else ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def mean(qualities: list[Quality]) -> Quality:
-    return Quality(*(sum(values) / len(values) for values in zip(*qualities, strict=True)))
+def mean(qualities: list[Quality], weights: Sequence[float] | None = None) -> Quality:
+    weights = weights or [1] * len(qualities)
+    parts = zip(*qualities, strict=True)
+    return Quality(*(sum(w * v for w, v in zip(weights, part, strict=True)) / sum(weights) for part in parts))

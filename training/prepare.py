@@ -1,0 +1,48 @@
+"""`python -m vdeblur_fast.training.prepare RECIPE --data DIR --out FOLDER`: makes training samples beforehand."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from vdeblur_fast.errors import UserError
+
+from .data import clips_of
+from .prepared import prepare
+from .recipes import find
+
+
+def positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.prepare", description=__doc__)
+    add = made.add_argument
+    add("recipe", metavar="RECIPE", help="what the samples are for: its frames, exposures, noise and compression")
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="where the samples go")
+    add("--samples", type=positive, default=10_000, metavar="N", help="how many (default 10000)")
+    add("--crop", type=positive, metavar="N", help="side in pixels (default: the recipe's and a third more)")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--workers", type=int, default=2, metavar="N", help="processes that make them (default 2)")
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        recipe = find(arguments.recipe)
+        crop = arguments.crop or recipe.crop * 4 // 3
+        clips = clips_of(arguments.data, "train", recipe, crop, arguments.seed, arguments.samples)
+        about = {"recipe": recipe.name, "data": arguments.data.resolve().name, "seed": arguments.seed}
+        prepare(clips, arguments.out, arguments.samples, arguments.workers, about)
+    except UserError as error:
+        print(f"vdeblur: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

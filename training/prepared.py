@@ -1,0 +1,105 @@
+"""Training samples made beforehand and kept in a folder.
+
+A sample costs as much processor time as a fifth of a training step of a small network, and on a machine with a fast GPU
+and few cores much more than the step. Made beforehand, a little larger than the crop that is trained on, and seen again
+and again in other crops, turns and orders, the same samples serve many trainings.
+`python -m vdeblur_fast.training.prepare` makes them; `python -m vdeblur_fast.training --prepared FOLDER` uses them.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from vdeblur_fast.errors import UserError
+
+from .synthesis.dataset import random_turn
+
+DTYPES = {"blurry": np.uint8, "sharp": np.uint8, "magnitude": np.uint16, "mask": np.uint8}
+ABOUT = "prepared.json"  # written last: a folder without it is not whole
+
+
+def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: dict | None = None) -> None:
+    """Writes samples 0 to count - 1 of `clips` to `folder`: NAME.npy (count, T, H, W, C) each, and prepared.json.
+
+    Values in 0..1 are rounded to 8 bits, magnitudes to 16. Pairs of a data set have no magnitude and no mask.
+
+    Raises UserError where the folder holds prepared samples already, or the disk has no room for them.
+    """
+    if (folder / ABOUT).exists():
+        raise UserError(f"{folder} holds prepared samples already; remove it or name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    first = {name: part.permute(0, 2, 3, 1) for name, part in clips[0].items() if name in DTYPES}
+    needed = count * sum(part.numel() * np.dtype(DTYPES[name]).itemsize for name, part in first.items())
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise UserError(
+            f"{count} samples take {needed / 1e9:.1f} GB and {folder} has room for {free / 1e9:.1f} GB; make fewer"
+            f" --samples"
+        )
+    files = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", DTYPES[name], (count, *part.shape))
+        for name, part in first.items()
+    }
+    numbers = range(count)
+    loader = DataLoader(clips, batch_size=None, sampler=numbers, num_workers=workers)
+    for number, sample in zip(tqdm(numbers, unit="sample"), loader, strict=True):
+        for name, file in files.items():
+            whole = np.iinfo(DTYPES[name]).max
+            file[number] = (sample[name].permute(0, 2, 3, 1).numpy() * whole + 0.5).astype(DTYPES[name])
+    for file in files.values():
+        file.flush()
+    (folder / ABOUT).write_text(json.dumps({"samples": count, **(about or {})}, indent=2) + "\n")
+
+
+class PreparedClips(Dataset):
+    """Training samples from a folder that `prepare` wrote; without end, in a new order each time round.
+
+    Item i, a dict as SynthesisDataset's, depends on `seed` and i alone.
+
+    Args:
+        folder: what `prepare` wrote.
+        crop: side of a sample in pixels, at most the prepared ones'.
+        frames: frames of a sample, at most the prepared ones'.
+        length: number of items.
+
+    Raises:
+        UserError: the folder is not whole, or its samples are smaller or shorter than asked for.
+    """
+
+    def __init__(self, folder: Path, crop: int, frames: int, seed: int = 0, length: int = 1_000_000):
+        if not (folder / ABOUT).exists():
+            raise UserError(
+                f"{folder} holds no prepared samples; make them with python -m vdeblur_fast.training.prepare"
+            )
+        files = {name: folder / f"{name}.npy" for name in DTYPES}
+        self.files = {name: np.load(path, mmap_mode="r") for name, path in files.items() if path.exists()}
+        count, long, height, width = self.files["blurry"].shape[:4]
+        if crop > min(height, width) or frames > long:
+            raise UserError(
+                f"the samples of {folder} have {long} frames of {height}x{width}, too little for --frames {frames} "
+                f"--crop {crop}"
+            )
+        self.count, self.spare = count, (long - frames, height - crop, width - crop)
+        self.size, self.seed, self.length = (frames, crop, crop), seed, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        if not 0 <= index < self.length:
+            raise IndexError(f"PreparedClips: index {index} is outside 0..{self.length - 1}")
+        turn_of_all, place = divmod(index, self.count)
+        number = np.random.default_rng([self.seed, turn_of_all]).permutation(self.count)[place]
+        rng = np.random.default_rng([self.seed, index, 1])
+        starts = rng.integers(0, self.spare, endpoint=True)
+        cut = tuple(slice(start, start + size) for start, size in zip(starts, self.size, strict=True))
+        turn = random_turn(rng, self.size[1:])
+        parts = {name: turn(file[number][cut]).transpose(0, 3, 1, 2) for name, file in self.files.items()}
+        return {
+            name: torch.from_numpy(np.ascontiguousarray(part, np.float32) / np.iinfo(DTYPES[name]).max)
+            for name, part in parts.items()
+        }
