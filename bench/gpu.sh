@@ -2,7 +2,7 @@
 # bench/gpu.sh OUTDIR: all that a GPU can prove and measure, in one command, under ten minutes, without a network.
 #
 # Builds and installs the checkout, runs the GPU tests, then the speed and memory benchmarks; writes CSV, summary.md and log.txt
-# into OUTDIR. Needs Python 3.11, torch, triton, pybind11, ninja, pytest and pytest-benchmark, and nvcc for the CUDA C++ kernels.
+# into OUTDIR. Needs Python 3.11 or newer, torch, triton, pybind11, ninja, pytest and pytest-benchmark, and nvcc for the CUDA C++ kernels.
 # A step that fails or runs out of time is reported, and the next one starts; the exit status says whether all were well.
 # PYTHON names the interpreter; MINUTES, 9 if not said, what all steps have together.
 set -uo pipefail
@@ -100,7 +100,9 @@ VDEBLUR_CUDA_ARCHS=${VDEBLUR_CUDA_ARCHS:-$(architecture)} step "build and instal
 cp -r "$ROOT"/{tests,bench,csrc,pyproject.toml} "$STAGE"
 cd "$STAGE" || exit 1
 step "CUDA C++ kernels are there" 30 "$PYTHON" -c 'from vdeblur_fast.kernels.cuda import library; print(library.library())'
-step "GPU tests" 180 "$PYTHON" -m pytest -q -p no:cacheprovider tests/gpu tests/kernels/test_cuda_library.py
+step "GPU tests, operators" 150 "$PYTHON" -m pytest -q -p no:cacheprovider \
+    tests/kernels/test_cuda_library.py tests/gpu/test_operators.py tests/gpu/test_cuda_bodies.py
+step "GPU tests, networks" 90 "$PYTHON" -m pytest -q -p no:cacheprovider tests/gpu/test_networks.py
 
 readarray -t IN_CUDA < <(for file in csrc/cuda/*.cu; do ls "bench/test_$(basename "$file" .cu).py" 2>/dev/null; done)
 readarray -t OPERATORS < <(ls bench/test_*.py | grep -v networks)

@@ -8,6 +8,7 @@ from torch import nn
 
 import vdeblur_fast
 from vdeblur_fast import accelerate
+from vdeblur_fast.acceleration.phases import PhasedConv2d
 from vdeblur_fast.errors import DeviceError
 from vdeblur_fast.modules import FUSED
 from vdeblur_fast.reference import modules as reference
@@ -81,6 +82,48 @@ def test_every_kind_of_block_has_its_fused_body():
 def _made(kind: type) -> nn.Module:
     arguments = {reference.RDB: (8, 8), reference.AttentionMix: ()}
     return kind(*arguments.get(kind, (8,)))
+
+
+@pytest.mark.parametrize("shuffle", [1, 2])
+@pytest.mark.parametrize("sizes", [(16, 28), (17, 30), (12, 9)], ids=str)
+@pytest.mark.parametrize(
+    ("channels", "kernel", "padding", "bias"), [(3, 9, 4, True), (3, (5, 7), (2, 3), False), (1, 5, 0, True)], ids=str
+)
+@torch.inference_mode()
+def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel, padding, bias, sizes, shuffle):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(6, channels * shuffle**2, kernel, padding=padding, bias=bias)
+    plain = nn.Sequential(conv, nn.PixelShuffle(shuffle)) if shuffle > 1 else conv
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.phased == 1
+    x = torch.randn(2, 6, *sizes)
+    torch.testing.assert_close(fast(x), plain(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(6, 3, 3, padding=1),
+        nn.Conv2d(6, 8, 5, padding=2),
+        nn.Conv2d(6, 3, 5, stride=2),
+        nn.Conv2d(6, 3, 5, padding=2, padding_mode="reflect"),
+        nn.Conv2d(6, 3, 5, padding="same"),
+        nn.Conv2d(6, 3, 5, dilation=2),
+        nn.Conv2d(6, 6, 5, groups=2),
+    ],
+    ids=str,
+)
+def test_other_convolutions_are_left_alone(conv):
+    fast = accelerate(conv, "fp32")
+    assert type(fast) is nn.Conv2d
+    assert not fast.acceleration.phased
+
+
+def test_the_weights_of_a_dense_block_lie_as_its_native_body_reads_them():
+    fast = accelerate(network("mmp-rnn-tiny"), "fp32")
+    assert all(conv.weight.is_contiguous() for conv in fast.align.blocks[0].dense)
+    assert fast.align.conv.weight.is_contiguous(memory_format=torch.channels_last)
+    assert isinstance(fast.skip, PhasedConv2d)
 
 
 def test_what_was_done_is_said():

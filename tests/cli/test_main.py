@@ -1,4 +1,5 @@
 import importlib.metadata
+import os
 import subprocess
 import sys
 
@@ -53,3 +54,16 @@ def test_nobody_reads_what_is_printed():
     command = f"{sys.executable} -m vdeblur_fast evaluate --help | true; echo ${{PIPESTATUS[0]}}"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize(("set_by_user", "wanted"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])
+def test_frames_lie_in_large_pages_unless_the_user_says_otherwise(set_by_user, wanted):
+    code = (
+        "import os, sys; from vdeblur_fast.cli.main import main; sys.argv = ['vdeblur', 'models', 'nonsense']; main(); "
+        "print(os.environ['THP_MEM_ALLOC_ENABLE'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment | set_by_user
+    )
+    assert found.stdout.strip() == wanted

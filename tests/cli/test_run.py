@@ -207,6 +207,7 @@ def test_networks_that_cannot_be_had(mistake, clip, out, tmp_path, weights):
     assert "'mmp-net' does not turn frames into frames" in run("--model", "mmp-net")
     assert "no weights ship for estrnn-c90b10" in run("--model", "estrnn-c90b10")
     assert "does not exist" in run("--weights", tmp_path / "none.safetensors")
+    assert "is a folder" in run("--weights", tmp_path)
     assert "does not fit estrnn-c70b7 (it says it is for mmp-rnn-tiny)" in run(
         "--weights", weights, "--model", "estrnn-c70b7"
     )

@@ -42,7 +42,22 @@ def test_every_system_runs_on_odd_sizes(vdeblur, weights_of, tmp_path, name, fra
 def test_without_weights_one_sentence_says_so(mistake, clip, tmp_path, name):
     sentence = mistake("run", clip, tmp_path / "out.mp4", "--model", name, "--report", tmp_path / "report.json")
     assert f"no weights ship for {name}; pass a weights file" in sentence
+    assert f"`python -m vdeblur_fast.training {name} --data DIR`" in sentence
     assert os.listdir(tmp_path) == ["in.mp4"]
+
+
+def test_an_untrained_network_runs_where_it_is_asked_for(vdeblur, mistake, clip, weights, tmp_path):
+    first, second = tmp_path / "1.mp4", tmp_path / "2.mp4"
+    for out in (first, second):
+        code, _, error = vdeblur("run", clip, out, "--model", "estrnn-c70b7", "--untrained")
+        assert (code, error) == (0, "")
+    assert frame_count(first) == 8
+    assert first.read_bytes() == second.read_bytes()
+    refused = mistake("run", clip, tmp_path / "3.mp4", "--untrained", "--weights", weights)
+    assert "--untrained means random weights" in refused
+    assert "does not turn frames into frames" in mistake(
+        "run", clip, tmp_path / "3.mp4", "--untrained", "--model", "mmp-net"
+    )
 
 
 def test_the_report_says_who_was_chosen(vdeblur, weights_of, clip, tmp_path):

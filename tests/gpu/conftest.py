@@ -1,6 +1,6 @@
 """Everything here needs a GPU; and the calls that the operators' own tests make, moved onto it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -29,16 +29,20 @@ NAMES = tuple(module.__name__.rpartition("test_")[2] for module in MODULES)
 
 
 @pytest.fixture(autouse=True)
-def gpu():
-    """The device that the test runs on."""
+def gpu() -> Iterator[torch.device]:
+    """The device that the test runs on; float32 is float32 there, for it is judged so."""
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    return torch.device("cuda")
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
+    convolutions.allow_tf32 = products.allow_tf32 = False
+    yield torch.device("cuda")
+    convolutions.allow_tf32, products.allow_tf32 = before
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator, its reference, and `given(**settings)`, which makes its arguments on the CPU."""
+    """An operator, its reference, and `given(**settings)`, which makes the arguments of both on the CPU."""
 
     name: str
     fused: Callable
@@ -48,24 +52,28 @@ class Operator:
 
 @pytest.fixture(params=NAMES)
 def operator(request) -> Operator:
-    module = MODULES[NAMES.index(request.param)]
-    return Operator(request.param, getattr(ops, request.param), getattr(reference, request.param), module.given)
+    name, module = request.param, MODULES[NAMES.index(request.param)]
+    # `given` may make flat arguments of an operator that takes lists: then the tests have both with flat ones, too
+    fused, plain = getattr(module, "fused", getattr(ops, name)), getattr(module, "plain", getattr(reference, name))
+    return Operator(name, fused, plain, module.given)
 
 
 @pytest.fixture
-def backend(operator, gpu) -> str:
+def backend(operator, gpu) -> Iterator[str]:
     """On Triton, which a GPU runs by default; `test_cuda_bodies.py` has the other bodies."""
     with ops.use_backend("triton"):
         yield "triton"
 
 
-def moved(arguments: Sequence, device: torch.device, dtype: torch.dtype | None = None) -> list:
-    """Tensors to the device, in their memory order."""
-    return [a.to(device, dtype) if isinstance(a, torch.Tensor) else _moved_list(a, device, dtype) for a in arguments]
+def moved(arguments: Sequence, device: torch.device) -> list:
+    """Tensors, and those in lists, to the device, in their memory order."""
+    return [_moved(argument, device) for argument in arguments]
 
 
-def _moved_list(argument, device: torch.device, dtype: torch.dtype | None):
-    """Lists of weights are arguments too."""
-    if isinstance(argument, (list, tuple)):
-        return type(argument)(moved(argument, device, dtype))
-    return argument
+def _moved(argument, device: torch.device):
+    if isinstance(argument, list | tuple):
+        return type(argument)(moved(argument, device))
+    if not isinstance(argument, torch.Tensor):
+        return argument
+    whole = argument.new_empty(0).set_(argument.untyped_storage())  # `to` alone would close the gaps of a view
+    return whole.to(device).as_strided(argument.shape, argument.stride(), argument.storage_offset())

@@ -12,7 +12,7 @@ import pytest
 
 from tests.video.clips import make_video, times_of
 from vdeblur_fast.errors import UserError
-from vdeblur_fast.video import OutputError, open_reader, open_writer, process
+from vdeblur_fast.video import InputError, OutputError, open_reader, open_writer, process
 from vdeblur_fast.video.encoders import find_encoder, pixel_formats
 from vdeblur_fast.video.planes import layout
 
@@ -94,12 +94,16 @@ def test_the_input_is_never_the_output(reader, tmp_path, link):
         ("out.mp4", {"codec": "h266"}, r"there is no encoder 'h266' here; use one of av1, ffv1, h264"),
         ("out.mp4", {"codec": "aac"}, r"'aac' encodes audio, not video"),
         ("out.webm", {"codec": "h264"}, r"webm files cannot hold h264 video"),
-        ("out.mp4", {"codec": "vp8"}, r"mp4 files cannot hold vp8 video"),
+        ("out.mp4", {"codec": "vp8"}, r"mp4 files cannot hold vp8 video; use another extension or codec"),
+        ("out.mp3", {}, r"mp3 files hold no video; use .mp4"),
+        ("out.wav", {}, r"wav files hold no video; use .mp4"),
+        ("out.srt", {}, r"srt files hold no video; use .mp4"),
         ("out.mp4", {"preset": "quickly"}, r"libx264 has no preset"),
         ("out.mov", {"codec": "prores", "crf": 20}, r"prores_ks has no crf"),
         ("out.mp4", {"pix_fmt": "yuv999p"}, r"libx264 has no pixel format 'yuv999p'; it has yuv420p"),
         ("out.mp4", {"codec": "hevc", "size": (8, 8)}, r"libx265 cannot make 8x8 video"),
         ("source", {"overwrite": True}, "holds other things than images"),
+        ("source/in.mp4/out.mp4", {}, r"in.mp4 is a file, not a folder; choose another name"),
     ],
 )
 def test_one_sentence_for_what_cannot_be_written(reader, tmp_path, name, options, sentence):
@@ -107,6 +111,23 @@ def test_one_sentence_for_what_cannot_be_written(reader, tmp_path, name, options
         open_writer(tmp_path / name, reader, **options)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, UserError)
+    assert names(tmp_path) == []
+
+
+def test_a_name_that_is_empty(reader, tmp_path, monkeypatch):
+    """What a shell makes of a variable that is not set is not the folder one is in."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="the name of the output is empty"):
+        open_writer("", reader, overwrite=True)
+    with pytest.raises(InputError, match="the name of the input is empty"):
+        open_reader("")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("out.mov", "vp9"), ("out.ogg", None)])
+def test_what_the_muxer_alone_refuses(reader, tmp_path, name, codec):
+    writer = open_writer(tmp_path / name, reader, codec=codec)
+    with pytest.raises(OutputError, match=r"files cannot hold (vp9|h264) video"):
+        process(reader, writer, None)
     assert names(tmp_path) == []
 
 

@@ -168,6 +168,19 @@ def test_holes_in_a_file_are_counted(tmp_path):
     assert any("is damaged" in sentence for sentence in reader.problems)
 
 
+def test_holes_in_a_transport_stream_are_counted(tmp_path):
+    path = tmp_path / "clip.ts"
+    make_video(path, frames=60, size=(160, 120), options={"g": "12"})
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + len(data) // 10] = np.random.default_rng(0).bytes(len(data) // 10)
+    path.write_bytes(data)
+    reader = open_reader(path)
+    count = len(list(reader))
+    assert 40 < count < 60
+    assert reader.problems == [f"clip.ts is damaged: {count} of about 60 frames could be decoded"]
+
+
 def _text(path):
     path.write_text("this is not a video\n" * 50)
 

@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(network, tmp_path):
 
 
 def test_a_folder_is_no_file(network, tmp_path):
-    with pytest.raises(WeightsError, match="does not exist; give the path"):
+    with pytest.raises(WeightsError, match="is a folder; give the path"):
         weights.load_file(network, tmp_path)
 
 

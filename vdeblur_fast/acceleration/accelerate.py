@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from ..device import choose_precision
-from ..modules import FUSED
+from ..modules import FUSED, RDB
 from ..ops import why_not_fused
 from .folding import fold_batch_norms
 from .graphs import capture_steps
+from .phases import compute_in_phases
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -22,7 +23,7 @@ class Acceleration:
     """What `accelerate` did to a network; `print` shows it.
 
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
-    their convolutions do.
+    their convolutions do. phased: convolutions to few channels that compute several pixels at once.
     """
 
     device: torch.device
@@ -30,6 +31,7 @@ class Acceleration:
     memory_format: torch.memory_format
     replaced: dict[str, int]
     folded: int
+    phased: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -37,6 +39,7 @@ class Acceleration:
         lines = [f"on {self.device} in {', '.join(numbers)}"]
         lines += [f"  {kind:22} {count:3} fused" for kind, count in self.replaced.items()]
         lines += [f"  {'BatchNorm2d':22} {self.folded:3} folded"] if self.folded else []
+        lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -48,9 +51,10 @@ def accelerate(
 ) -> nn.Module:
     """A copy of a network that gives the same and is made to run fast where its parameters are.
 
-    Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded, and
-    the copy is in evaluation mode, without gradients. Its interface and state_dict are the network's, which is never
-    changed; `.acceleration` says what was done.
+    Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded,
+    large convolutions to few channels compute several pixels at once (in float32 on the CPU), and the copy is in
+    evaluation mode, without gradients. Its interface and state_dict are the network's, which is never changed;
+    `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.
@@ -72,10 +76,12 @@ def accelerate(
     layout = MEMORY_FORMATS["channels_last" if memory_format == "auto" else memory_format]
     fast = copy.deepcopy(network).eval().requires_grad_(False)
     folded = len(fold_batch_norms(fast))
+    # Measured on CPUs, in float32.
+    phased = compute_in_phases(fast) if device.type == "cpu" and dtype == torch.float32 else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     replaced, left = _fuse(fast, torch.empty(0, device=device, dtype=dtype))
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, left)
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, left)
     return fast
 
 
@@ -94,5 +100,7 @@ def _fuse(network: nn.Module, like: torch.Tensor) -> tuple[dict[str, int], dict[
             left[fused.__name__] = reason
         else:
             module.__class__ = fused
+            if fused is RDB and like.device.type == "cpu":  # else its native body would copy them at each call
+                module.to(memory_format=torch.contiguous_format)
             replaced[fused.__name__] += 1
     return dict(replaced), left

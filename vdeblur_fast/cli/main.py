@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # Waiting threads of the network would spin on the cores that decode and encode; torch reads it once.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # Frames lie in pages of 2 MiB, where there are some: up to 1.5 times faster, in no more memory. Read once, too.
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         code = _obey(arguments)
         sys.stdout.flush()

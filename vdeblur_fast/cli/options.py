@@ -14,6 +14,7 @@ from ..errors import UnknownNetwork, UserError
 
 if TYPE_CHECKING:
     from ..engine import Deblurrer
+    from ..reference.networks import VideoNetwork
 
 DEFAULT_MODEL = "mmp-rnn-tiny"
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -29,6 +30,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the network").add_argument
     add("--model", default=DEFAULT_MODEL, metavar="NAME", help="see `vdeblur models` (%(default)s)")
     add("--weights", metavar="FILE", help="a .safetensors file, instead of the weights that ship")
+    add("--untrained", action="store_true", help="random weights, to see how fast a network is and what it needs")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
     add("--strength", type=strength, default=1.0, metavar="0..1", help="blend: 0 the source, 1 sharp (1)")
@@ -73,7 +75,7 @@ def make_deblurrer(
         torch.set_num_threads(options.threads)
     with warnings_in_a_sentence(options.quiet):
         return Deblurrer(
-            options.model,
+            untrained(options) if options.untrained else options.model,
             options.weights,
             device=options.device,
             precision=options.precision,
@@ -86,6 +88,18 @@ def make_deblurrer(
             tile=options.tile,
             on_choice=on_choice,
         )
+
+
+def untrained(options: argparse.Namespace) -> "VideoNetwork":
+    """The network that was asked for, with random weights, the same every time."""
+    import torch
+
+    from ..engine import build_video_network
+
+    if options.weights:
+        raise OptionError(f"--untrained means random weights, and --weights {options.weights} others; leave out one")
+    torch.manual_seed(0)
+    return build_video_network(options.model)
 
 
 @contextmanager

@@ -161,16 +161,20 @@ class Deblurrer:
         return -(-max(side, self.network.minimum) // multiple) * multiple
 
 
+def build_video_network(name: str) -> VideoNetwork:
+    """A network by its name, with random weights. Raises UnknownNetwork for one that cannot sharpen a video."""
+    if name not in networks():
+        raise UnknownNetwork(f"unknown network {name!r}; choose one of {', '.join(networks())}")
+    module = build(name)
+    if not isinstance(module, VideoNetwork):
+        raise UnknownNetwork(f"{name!r} does not turn frames into frames, so it cannot sharpen a video by itself")
+    return module
+
+
 def _prepare(network: str | VideoNetwork, weights: str | Path | None) -> VideoNetwork:
     """A network of our own, with its weights."""
     if isinstance(network, str):
-        if network not in networks():
-            raise UnknownNetwork(f"unknown network {network!r}; choose one of {', '.join(networks())}")
-        module = build(network)
-        if not isinstance(module, VideoNetwork):
-            raise UnknownNetwork(
-                f"{network!r} does not turn frames into frames, so it cannot sharpen a video by itself"
-            )
+        module = build_video_network(network)
         shipped.load(module, network, weights)
     elif isinstance(network, VideoNetwork):
         module = copy.deepcopy(network)

@@ -1,6 +1,6 @@
-"""The door to the CUDA C++ kernels: which calls they take, and the launch on the tensor's own device."""
+"""The door to the CUDA C++ kernels: which calls they take, and their launch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.cuda import library
+from . import launching
 
 why_not = library.why_not
 
@@ -30,14 +31,5 @@ def why_not_for(operator: str) -> Callable[..., list[str]]:
 
 
 def body_of(operator: str, outputs: Callable[..., Any]) -> Callable[..., Any]:
-    """An operator's CUDA body: allocates its `outputs` and launches on the device of the first argument."""
-
-    def body(x: Tensor, *rest: Any) -> Any:
-        results = outputs(x, *rest)
-        first = results[0] if isinstance(results, Sequence) else results
-        if first.numel():
-            with torch.cuda.device(x.device):
-                _kernels(operator).launch(results, x, *rest)
-        return results
-
-    return body
+    """An operator's CUDA body, with the results that `outputs` allocates."""
+    return launching.body_of(lambda *given: _kernels(operator).launch(*given), outputs)

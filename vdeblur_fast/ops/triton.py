@@ -1,7 +1,7 @@
-"""The door to the Triton kernels: which calls they take, and the launch on the tensor's own device."""
+"""The door to the Triton kernels: which calls they take, and their launch."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from . import launching
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -51,18 +53,5 @@ def why_not_for(operator: str) -> Callable[..., list[str]]:
 
 
 def body_of(operator: str, outputs: Callable[..., Any]) -> Callable[..., Any]:
-    """An operator's Triton body: allocates its `outputs` and launches on the device of the first argument."""
-
-    def body(x: Tensor, *rest: Any) -> Any:
-        results = outputs(x, *rest)
-        first = results[0] if isinstance(results, Sequence) else results
-        if first.numel():
-            kernels, _ = _kernels(operator)
-            if x.is_cuda:
-                with torch.cuda.device(x.device):
-                    kernels.launch(results, x, *rest)
-            else:
-                kernels.launch(results, x, *rest)
-        return results
-
-    return body
+    """An operator's Triton body, with the results that `outputs` allocates."""
+    return launching.body_of(lambda *given: _kernels(operator)[0].launch(*given), outputs)

@@ -13,7 +13,7 @@ class Tally:
     """What happened while decoding."""
 
     def __init__(self):
-        self.frames = self.errors = self.broken = self.discarded = self.untimed = 0
+        self.frames = self.errors = self.broken = self.gaps = self.discarded = self.untimed = 0
         self.timeless = False
         self.end: Fraction | None = None
 
@@ -49,6 +49,7 @@ def decode(container, stream, tally: Tally) -> Iterator[av.VideoFrame]:
         if packet is None:
             return
         tally.discarded += packet.is_discard
+        tally.gaps += packet.is_corrupt  # after a part of the file that could not be understood
         if times is not None and packet.dts is not None:
             times.append(packet.dts)
         try:

@@ -18,6 +18,9 @@ from vdeblur_fast.video.planes import nearest_layout
 
 HOLD_ORIENTATION = ("mp4", "mov", "matroska", "ipod", "3gp", "3g2")
 COUNT_FRAMES = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "h263", "flv")  # encoders without times
+# formats that would lose the times of H.264
+OWN_CODEC = {"avi": "mpeg4", "mpeg": "mpeg2video", "vob": "mpeg2video", "svcd": "mpeg2video", "dvd": "mpeg2video"}
+MOST_TICKS = 65535  # a second, in MPEG-4
 CODEC_PREFERENCE = ("h264", "vp9", "mpeg4", "mpeg2video", "ffv1")
 TOLERANCE = Fraction(1, 1000)  # seconds; Matroska counts milliseconds
 
@@ -42,17 +45,13 @@ class VideoEncoder:
         self._moved = Fraction(0)
         encoder = find_encoder(codec or default_codec(container))
         if not holds_codec(container.format.name, encoder.name):
-            raise OutputError(
-                f"{container.format.name} files cannot hold {codec or encoder.name} video; "
-                "use another codec or another extension, such as .mkv"
-            )
+            raise misfit(container, codec or encoder.name)
         self._turn = None
         if source.orientation and container.format.name not in HOLD_ORIENTATION:
             self._turn = source.orientation
         self._place(size)
         self._options = encoder_options(encoder.name, crf, preset) | hdr_options(encoder.name, source.side_data)
-        counts = container.format.name == "avi" or encoder.name in COUNT_FRAMES
-        self._base = 1 / source.frame_rate if counts else source.time_base
+        self._base = time_base(container.format.name, encoder.name, source)
         formats = [check_pixel_format(encoder, pix_fmt)] if pix_fmt else pixel_formats(encoder, source.layout)
         chosen = open_context(encoder, formats, self._set_up)
         self.stream = container.add_stream(encoder.name, rate=source.frame_rate, time_base=self._base)
@@ -78,7 +77,7 @@ class VideoEncoder:
         if self._moved > TOLERANCE:
             self._warnings.append(
                 f"some frames were moved by up to {float(self._moved) * 1000:.0f} ms, because this kind "
-                "of file knows only one frame rate; an .mkv or .mp4 file with h264 keeps the times"
+                "of file cannot say their times exactly; an .mkv or .mp4 file with h264 keeps the times"
             )
         return packets
 
@@ -123,9 +122,32 @@ class VideoEncoder:
 
 
 def default_codec(container) -> str:
-    """H.264 where the container can hold it; AVI stores no times of presentation, which H.264 needs."""
+    """H.264 where the container can hold it with the frames' times, which AVI and MPEG's program streams do not store.
+
+    Raises OutputError for a file of sound or text, which holds a cover picture at best.
+    """
     form = container.format.name
-    if form == "avi":
-        return "mpeg4"
+    if form in OWN_CODEC:
+        return OWN_CODEC[form]
     fits = (name for name in CODEC_PREFERENCE if holds_codec(form, find_encoder(name).name))
-    return next(fits, container.default_video_codec)
+    codec = next(fits, container.default_video_codec)
+    if codec in ("none", "png"):
+        raise OutputError(f"{form} files hold no video; use .mp4, .mkv, .mov or .webm")
+    return codec
+
+
+def time_base(form: str, encoder: str, source) -> Fraction:
+    """The unit (s) of the times in a file: the source's own, where the format and the encoder can have it."""
+    if form == "gif":
+        return Fraction(1, 100)
+    if form == "avi" or encoder in COUNT_FRAMES:
+        return (1 / source.frame_rate).limit_denominator(MOST_TICKS)
+    return source.time_base
+
+
+def misfit(container, codec: str) -> OutputError:
+    """The sentence for a codec that the container's format does not take."""
+    form = container.format.name
+    return OutputError(
+        f"{form} files cannot hold {codec} video; use another extension or codec, such as .mp4 with h264"
+    )

@@ -22,6 +22,8 @@ def output_error(error: OSError, path) -> OutputError:
         return OutputError(f"the disk is full: {path} could not be finished and was removed; free some space")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"{path.parent} is not writable; choose another folder for the output")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir():
+    if error.errno == errno.ENOTDIR:
+        return OutputError(f"{path.parent} is a file, not a folder; choose another name for the output")
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
         return OutputError(f"the folder {path.parent} does not exist; make it first or choose another one")
     return OutputError(f"{path} cannot be written: {error.strerror or error}")

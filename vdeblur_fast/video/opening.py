@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from vdeblur_fast.video.errors import InputError, OutputError
 from vdeblur_fast.video.image_writer import ImageWriter
 from vdeblur_fast.video.images import ImageReader, is_image
 from vdeblur_fast.video.reader import VideoReader
@@ -17,6 +18,8 @@ def open_reader(path, start: float | None = None, end: float | None = None, **op
 
     Raises InputError with one sentence for anything that is not one of these.
     """
+    if not os.fspath(path):
+        raise InputError("the name of the input is empty; name a video file or a folder of images")
     path = Path(path)
     if path.is_dir() or is_image(path) or (re.search(r"%0?\d*d", path.name) and not path.exists()):
         return ImageReader(path, start, end, **options)
@@ -34,6 +37,8 @@ def open_writer(path, source, **options) -> VideoWriter | ImageWriter:
     Raises OutputError with one sentence for whatever cannot be written.
     """
     text = os.fspath(path)
+    if not text:
+        raise OutputError("the name of the output is empty; name a video file, or a folder ending in /")
     path = Path(path)
     if text.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
         return ImageWriter(path, source, **_for_images(options))

@@ -143,7 +143,7 @@ class VideoReader:
             last = pts
             time = pts * self.time_base
             if self.span.before(time):
-                tally.errors = tally.broken = tally.untimed = 0
+                tally.errors = tally.broken = tally.gaps = tally.untimed = 0
                 continue
             if self.span.after(time):
                 return
@@ -171,6 +171,8 @@ class VideoReader:
             return self._counted - tally.discarded - tally.frames
         if not self._stream_seconds or tally.end is None:
             return 0
+        if tally.gaps:
+            return round(self._stream_seconds * self.frame_rate) - tally.frames
         short = self._stream_seconds - (tally.end - self.span.origin)
         slack = 2 / self.frame_rate if self._seconds_are_its_own else max(1, self._stream_seconds / 20)
         return max(1, round(short * self.frame_rate)) if short > slack else 0

@@ -9,7 +9,7 @@ import av
 from vdeblur_fast.video.atomic import AtomicOutput
 from vdeblur_fast.video.chapters import chapters_within
 from vdeblur_fast.video.companions import Companions
-from vdeblur_fast.video.encoding import VideoEncoder
+from vdeblur_fast.video.encoding import VideoEncoder, misfit
 from vdeblur_fast.video.errors import OutputError, output_error
 from vdeblur_fast.video.frame import Frame
 from vdeblur_fast.video.source import open_input
@@ -134,7 +134,10 @@ class VideoWriter:
                 chapters = chapters_within(container.chapters(), span, self._shift)
             self._container.set_chapters(chapters)
             self._companions.start(self._shift)
-        self._container.start_encoding()
+        try:
+            self._container.start_encoding()
+        except av.ArgumentError as error:  # what the muxer alone knows
+            raise misfit(self._container, self._video.stream.codec_context.codec.canonical_name) from error
 
     def _mux(self, packets: list) -> None:
         for packet in packets:

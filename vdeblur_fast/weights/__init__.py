@@ -30,7 +30,8 @@ def card(name: str) -> dict:
     """
     if name not in available():
         others = f", or choose one of {', '.join(available())}" if available() else ""
-        raise WeightsError(f"no weights ship for {name}; pass a weights file{others}")
+        training = f"python -m vdeblur_fast.training {name} --data DIR"
+        raise WeightsError(f"no weights ship for {name}; pass a weights file, which `{training}` makes{others}")
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 

@@ -26,6 +26,8 @@ def load_file(network: nn.Module, path: str | Path, name: str | None = None) -> 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
     from safetensors import SafetensorError, safe_open
 
+    if path.is_dir():
+        raise WeightsError(f"weights file {path} is a folder; give the path of a .safetensors file")
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist; give the path of a .safetensors file")
     try:
