@@ -1,6 +1,6 @@
 # make demo   makes the environment, then a blurry clip (or INPUT=clip.mp4) and its sharp version
 # make test   makes the environment, then runs every test
-# make bench  makes the environment, then counts parameters and GMACs beside the papers' figures
+# make bench  makes the environment, then measures everything, half an hour on two cores: bench/results/report.html
 # make lint   checks the style
 
 PYTHON ?= python3
@@ -18,8 +18,13 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-bench: $(READY)
-	$(BIN)/python -m bench.gmacs
+bench: $(VENV)/.bench
+	$(BIN)/python -m bench.report
+
+# What ours is compared with
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

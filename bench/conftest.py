@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
+from bench.provenance import write_csv
+from bench.side_by_side import ROWS, lines
 
 HERE = Path(__file__).parent
 
@@ -34,7 +35,7 @@ def compare(benchmark, request):
         from bench.harness import measure
 
         row = measure(case)
-        request.config.stash.setdefault(report.ROWS, []).append(row)
+        request.config.stash.setdefault(ROWS, []).append(row)
         benchmark.extra_info.update(row)
         benchmark.pedantic(case.ours, rounds=5, warmup_rounds=1)
 
@@ -42,12 +43,12 @@ def compare(benchmark, request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    rows = config.stash.get(report.ROWS, [])
+    rows = config.stash.get(ROWS, [])
     if not rows:
         return
     terminalreporter.section("beside PyTorch and the limit")
-    for line in report.lines(rows):
+    for line in lines(rows):
         terminalreporter.line(line)
     if path := config.getoption("--benchmark-csv"):
-        report.write_csv(Path(path), rows)
+        write_csv(Path(path), rows)
         terminalreporter.line(f"written to {path}")

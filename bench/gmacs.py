@@ -1,16 +1,18 @@
 """Parameters and GMACs of every network, and of those the papers compare with, beside the printed figures.
 
-python -m bench.gmacs [--width 1280] [--height 720] [--json]
+python -m bench.gmacs [--width 1280] [--height 720] [--json] [--csv FILE]
 python -m bench.gmacs --ship    # writes down what `vdeblur models` says, after a network was added or changed
 """
 
 import argparse
 import json
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.counting import count
+from bench.provenance import provenance, write_csv
 from vdeblur_fast import build, networks
 from vdeblur_fast.cli import models
 from vdeblur_fast.reference.comparators import COMPARATORS, PWCNet
@@ -137,12 +139,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument("--ship", action="store_true", help="write the counts that `vdeblur models` shows")
     options = parser.parse_args(arguments)
     if options.ship:
         ship()
         return
     rows = [row(name, options.width, options.height) for name in (*networks(), *COMPARATORS)]
+    if options.csv:
+        write_csv(options.csv, [r | {"tables": " ".join(map(str, r["tables"]))} | provenance("cpu") for r in rows])
     if options.json:
         print(json.dumps({"width": options.width, "height": options.height, "networks": rows}, indent=2))
         return

@@ -15,7 +15,7 @@ import torch
 import torch._inductor.config
 
 from bench.memory_use import peak_bytes
-from bench.report import provenance
+from bench.provenance import provenance
 
 SECONDS_EACH = 1.0
 MOST_ROUNDS = 25
@@ -63,18 +63,23 @@ def synchronize() -> None:
 
 
 def milliseconds(contenders: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """The median time of each, taking turns; every one has run once before."""
+    """The median time of each, taking turns; every one has run once before.
+
+    Another begins each round, so that all of them find the caches as each of the others left them.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for function in contenders.values():
         function()
+    turns = list(contenders.items())
     started = time.perf_counter()
     while len(next(iter(times.values()))) < MOST_ROUNDS:
-        for name, function in contenders.items():
+        for name, function in turns:
             synchronize()
             begin = time.perf_counter()
             function()
             synchronize()
             times[name].append(1e3 * (time.perf_counter() - begin))
+        turns.append(turns.pop(0))
         if time.perf_counter() - started > SECONDS_EACH * len(contenders) and len(times[name]) >= 3:
             break
     return {name: statistics.median(found) for name, found in times.items()}

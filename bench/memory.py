@@ -1,6 +1,7 @@
 """Table 5 of the GSTA paper: the peak memory of one attention module over five frames, by patch size.
 
     python -m bench.memory [--out bench/results/memory]     writes memory.md, memory.csv and memory.png there
+    python -m bench.memory --network NAME                   the memory of a whole network: see bench.memory_of_network
 
 Peak memory is what a call holds at most beyond its input, its result included: of PyTorch's allocator on a CPU,
 `max_memory_allocated` on a GPU. What does not fit, or would take minutes, is computed from what the form allocates and
@@ -10,14 +11,17 @@ marked so. The paper's column is of a whole TitanX process and so has a floor of
 import argparse
 import csv
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from bench import memory_of_network
 from bench.memory_use import peak_bytes
-from bench.report import commit, hardware
+from bench.provenance import commit, hardware
+from vdeblur_fast.errors import UserError
 from vdeblur_fast.modules import GSTA
 from vdeblur_fast.reference.modules.gsta import GSTA as ReferenceGSTA
 from vdeblur_fast.reference.modules.non_local import NonLocal
@@ -161,11 +165,26 @@ def draw(found: dict[str, dict[str, tuple[float, bool]]], path: Path) -> None:
     pyplot.close(figure)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("bench/results/memory"), help="folder for table and plot")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), help="which rows")
-    options = parser.parse_args(arguments)
+    memory_of_network.add_options(parser)
+    try:
+        options = parser.parse_args(arguments)
+        if options.network:
+            memory_of_network.report(options)
+            return 0
+        if options.budget or options.snapshot:
+            raise UserError("--budget and --snapshot are about one network; name it with --network")
+    except UserError as error:
+        print(f"bench.memory: {error}", file=sys.stderr)
+        return 2
+    write_table(options)
+    return 0
+
+
+def write_table(options: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     sizes = list(dict.fromkeys([*options.sizes, "128"]))
     found = {s: {form.name: peak(form, SIZES[s], device) for form in FORMS} for s in SIZES if s in sizes}
@@ -181,4 +200,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,87 +1,143 @@
-"""What the benchmarks found, as a table to read and as CSV with where it comes from."""
+"""Everything that is measured, on one page.
 
-import csv
-import platform
+python -m bench.report              measures all of it, half an hour on two cores; writes the page, Markdown and HTML
+python -m bench.report --quick      the same, smaller and rougher, in five minutes, into build/bench
+python -m bench.report --read       only writes the page, from the CSV files that are there
+python -m bench.report --readme     only writes the tables of README.md that are made from them
+                       [--out DIR]  folder of CSV files, plots and page: bench/results
+
+Every measurement is a command of its own, which can be run alone, and a process of its own, so that none finds the
+memory of another; what fails is said, and the page goes on without it. Where there is a GPU, it is what is measured;
+with CUDA_VISIBLE_DEVICES= the CPU is. Operators are measured by `pytest bench --benchmark`, and only read here.
+"""
+
+import argparse
+import os
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from bench.page import attention, figures, growth, papers, readme, rivals, side_by_side, worst
+from bench.page.document import Block, Figure, Heading, Text, html_page, markdown
+from bench.page.results import Results
+from bench.provenance import command
 
-ROWS: pytest.StashKey[list[dict]] = pytest.StashKey()
-# column: its width and how a figure is written
-COLUMNS = {
-    "name": (44, ""),
-    "eager_ms": (10, ".2f"),
-    "compiled_ms": (13, ".2f"),
-    "ours_ms": (10, ".3f"),
-    "times_faster": (14, ".2f"),
-    "of_limit": (10, ".0%"),
-    "limited_by": (12, ""),
-    "eager_peak_mib": (16, ".2f"),
-    "compiled_peak_mib": (19, ".2f"),
-    "ours_peak_mib": (15, ".2f"),
-}
+ROOT = Path(__file__).parent.parent
+RESULTS, QUICK = Path("bench/results"), Path("build/bench")
+TITLE = "vdeblur_fast, measured"
+DEVICES = {"cpu": "On the CPU", "gpu": "On the GPU"}
+INTRODUCTION = (
+    "The efficiency claims of the papers, and ours, measured. Each table says what its figures come from: machine, "
+    "versions, commit, and the command that measures it again. Written by `{command}`."
+)
 
 
-def lines(rows: list[dict]) -> list[str]:
-    """times_faster: than the better of eager and compiled. peak: memory beyond the inputs, the result included."""
-    machine = rows[0]
-    limits = (
-        f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}; measured here: "
-        f"copy {machine['copy_gb_s']:.1f} GB/s, matmul {machine['matmul_gflop_s']:.0f} GFLOP/s"
+@dataclass(frozen=True)
+class Part:
+    """One measurement: python's arguments, with {out} for the folder, and what --quick adds to them."""
+
+    arguments: str
+    quick: str = "--quick"
+
+
+PARTS = [
+    Part("-m bench.gmacs --csv {out}/gmacs.csv", quick=""),
+    *(
+        Part(f"-m bench.costs {tables} --out {{out}}")
+        for tables in ("comparators", "mmp-rnn", "gsta-net", "strcnn", "david")
+    ),
+    Part("-m bench.scaling --out {out}"),
+    Part("-m bench.gsta_memory --out {out}"),
+    Part("-m bench.rivals --out {out}"),
+    Part("-m bench.command --out {out}", quick="--frames 12 --size 320x180"),
+]
+# What the page says of each kind of device, in this order
+SECTIONS: list[Callable[[Results], list[Block]]] = [
+    worst.spread,
+    papers.costs,
+    figures.network_times,
+    papers.ovd,
+    papers.david,
+    attention.memory,
+    figures.attention_memory,
+    attention.window,
+    attention.frames,
+    rivals.networks,
+    rivals.whole_command,
+    growth.growth,
+    figures.growth_curves,
+    side_by_side.side_by_side,
+    worst.worst,
+]
+
+
+def measure(out: Path, quick: bool) -> Iterator[str]:
+    """Runs the parts -> what went wrong, in a sentence each."""
+    folder = os.path.relpath(out, ROOT)  # as it would be typed, for the CSV files say what was
+    for part in PARTS:
+        words = f"{part.arguments} {part.quick if quick else ''}".split()
+        arguments = [word.format(out=folder) for word in words]
+        name = " ".join(["python", *arguments])
+        print(f"{name}", flush=True)
+        begin = time.perf_counter()
+        status = subprocess.run([sys.executable, *arguments], cwd=ROOT).returncode
+        print(f"    {time.perf_counter() - begin:.0f} s" + (f", failed with {status}" if status else ""), flush=True)
+        if status:
+            yield f"`{name}` failed (exit status {status}); its figures are missing or old."
+
+
+def page(out: Path, remarks: list[str]) -> list[Block]:
+    """All that the results have to say, with what went wrong on top."""
+    found = {kind: Results(out, kind) for kind in DEVICES}
+    blocks: list[Block] = [Heading(TITLE, 1), Text(INTRODUCTION.format(command=command()))]
+    blocks += [Text(remark) for remark in remarks]
+    blocks += papers.counts(found["cpu"]) + attention.agent(found["cpu"])
+    for kind, results in found.items():
+        measured = [block for section in SECTIONS for block in section(results)]
+        if measured:
+            blocks += [Heading(DEVICES[kind], 1), *measured]
+    if not any(list(out.glob("*-gpu.csv"))):
+        blocks += [
+            Heading(DEVICES["gpu"], 1),
+            Text("Not measured: no GPU was at hand. On one, the same commands write this part."),
+        ]
+    return blocks
+
+
+def write(out: Path, blocks: list[Block]) -> None:
+    plots = out / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    for block in blocks:
+        if isinstance(block, Figure):
+            (plots / f"{block.name}.svg").write_text(block.svg, encoding="utf-8")
+    (out / "report.md").write_text(markdown(blocks), encoding="utf-8")
+    (out / "report.html").write_text(html_page(blocks, TITLE), encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__.splitlines()[0])
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="smaller and rougher, in five minutes")
+    how.add_argument("--read", action="store_true", help="only write the page, from the CSV files that are there")
+    how.add_argument("--readme", action="store_true", help="only write the README's tables, from these files")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder of CSV files, plots and page: {RESULTS}, {QUICK} with --quick"
     )
-    head = "".join(f"{name:{'<' if name == 'name' else '>'}{width}}" for name, (width, _) in COLUMNS.items())
-    return [limits, head, *(_line(row) for row in rows)]
+    options = parser.parse_args(arguments)
+    out = options.out or (ROOT / (QUICK if options.quick else RESULTS))
+    if options.readme:
+        file = ROOT / "README.md"
+        file.write_text(readme.rewrite(file.read_text(encoding="utf-8"), Results(out, "cpu")), encoding="utf-8")
+        return
+    remarks = [] if options.read else list(measure(out, options.quick))
+    write(out, page(out, remarks))
+    print(f"written: {out / 'report.md'}, {out / 'report.html'}")
+    if remarks:
+        sys.exit("\n".join(remarks))
 
 
-def _line(row: dict) -> str:
-    cells = {name: format(row[name], form) for name, (_, form) in COLUMNS.items()}
-    return "".join(f"{cells[n]:{'<' if n == 'name' else '>'}{width}}" for n, (width, _) in COLUMNS.items())
-
-
-def write_csv(path: Path, rows: list[dict]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def provenance(device: str) -> dict[str, str]:
-    """Commit, versions and machine of a measurement."""
-    import torch
-
-    return {"commit": commit(), "device": hardware(device), "torch": torch.__version__, "triton": version("triton")}
-
-
-def commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def hardware(device: str) -> str:
-    """The GPU's name, or the CPU's and what of its instructions PyTorch uses."""
-    import torch
-
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    model = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
+if __name__ == "__main__":
+    main()

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from torch import nn
 
 from bench.counting import count
 from bench.harness import DEVICE, TYPES, Case
+from bench.step import Step, steady
 from vdeblur_fast import accelerate, build
 from vdeblur_fast.device import cpu_is_fast_at
 
@@ -30,45 +30,20 @@ ON_GPU = [
 PRECISIONS = [name for name in TYPES.values() if DEVICE == "cuda" or cpu_is_fast_at(name)]
 
 
-class SteadyFrame(nn.Module):
-    """frame (1, 3, H, W) -> image, with the state and the neighbours of the middle of a stream."""
-
-    def __init__(self, network: nn.Module, like: torch.Tensor):
-        super().__init__()
-        self.network = network
-        entries, self.encoded, self.decoded = [], None, None
-        for _ in range(network.past + network.future + 1):
-            entry, self.encoded = network.encode(like, self.encoded)
-            entries.append(entry)
-        _, self.decoded = network.decode(entries, None)
-        self.entries = entries
-
-    def forward(self, frame: torch.Tensor) -> torch.Tensor:
-        entry, _ = self.network.encode(frame, self.encoded)
-        return self.network.decode([*self.entries[1:], entry], self.decoded)[0]
-
-
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("name", "width", "height"), ON_CPU if DEVICE == "cpu" else ON_GPU)
 @torch.no_grad()
 def test_network(compare, name: str, width: int, height: int, precision: str):
     torch.manual_seed(0)
     network = build(name).eval().requires_grad_(False).to(DEVICE)
-    frame = torch.rand(1, 3, height, width, device=DEVICE)
     fast = accelerate(network, precision)
     dtype = fast.acceleration.precision
     plain = copy.deepcopy(network).to(dtype, memory_format=torch.channels_last)
-    x = frame.to(dtype, memory_format=torch.channels_last)
-    moved = 2 * x.nbytes + sum(p.nbytes for p in plain.parameters())
+    frames = torch.rand(network.past + 2 + network.future, 3, height, width, device=DEVICE)
+    moment = steady(plain, frames.to(dtype, memory_format=torch.channels_last))
+    reference = Step(plain, moment)
+    moved = 2 * moment[0].nbytes + sum(p.nbytes for p in plain.parameters())
     operations = int(2e9 * count(build(name), width, height).true_gmacs)
-    exact = SteadyFrame(network.double(), frame.double())
-    case = Case(
-        f"{name} {width}x{height} {precision}",
-        SteadyFrame(fast, x),
-        SteadyFrame(plain, x),
-        (x,),
-        moved,
-        operations,
-        exact,
-    )
-    compare(case)
+    title = f"{name} {width}x{height} {precision}"
+    exact = Step(network.double(), moment)
+    compare(Case(title, Step(fast, moment), reference, reference.inputs, moved, operations, exact))

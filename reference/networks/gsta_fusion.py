@@ -25,7 +25,9 @@ class Fusion(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.prepare = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
+        self.prepare = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
+        )
         self.leave = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
 
     def summarise(self, x: torch.Tensor) -> Summary:
@@ -58,7 +60,7 @@ class Fusion(nn.Module):
         return self._add(x, torch.cat(heard))
 
     def _add(self, x: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
-        return (x + self.leave(heard)).relu()
+        return (x + self.leave(heard)).relu_()
 
 
 class AttentionFusion(Fusion):

@@ -85,7 +85,7 @@ class GSTANet(VideoNetwork):
         self.lookahead = REACH
         self.explain = False  # keep what `blur_masks` needs
         (a, b, c), (g1, g2, g3) = widths, growths
-        self.stem = nn.Sequential(nn.Conv2d(3, a, 3, padding=1), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(3, a, 3, padding=1), nn.ReLU(inplace=True))
         self.encoder1 = dense_module(a, g1)
         self.down1 = nn.Conv2d(a, b, 3, 2, 1)
         self.encoder2 = dense_module(b, g2)

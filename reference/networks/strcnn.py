@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 from ..modules import DTB
 from .video_network import VideoNetwork
@@ -44,13 +44,13 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.BatchNorm2d(channels),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return relu(x + self.body(x))
+        return relu_(x + self.body(x))
 
 
 def residual_blocks(count: int = 4) -> nn.Sequential:
@@ -80,14 +80,17 @@ class STRCNN(VideoNetwork):
         self.zero_start = zero_start
         own = CHANNELS - PASSED_ON if recurrent else CHANNELS
         self.filter = nn.Sequential(
-            nn.Conv2d(3 * (2 * m + 1), CHANNELS, 5, padding=2), nn.ReLU(), nn.Conv2d(CHANNELS, own, 3, 2, 1), nn.ReLU()
+            nn.Conv2d(3 * (2 * m + 1), CHANNELS, 5, padding=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(CHANNELS, own, 3, 2, 1),
+            nn.ReLU(inplace=True),
         )
         self.encoder = residual_blocks()
         self.blend = DTB(CHANNELS) if blending else None
         self.decoder = residual_blocks()
         self.pass_on = nn.Conv2d(CHANNELS, PASSED_ON, 3, padding=1) if recurrent else None
         self.reconstruct = nn.Sequential(
-            nn.ConvTranspose2d(CHANNELS, CHANNELS, 4, 2, 1), nn.ReLU(), nn.Conv2d(CHANNELS, 3, 3, padding=1)
+            nn.ConvTranspose2d(CHANNELS, CHANNELS, 4, 2, 1), nn.ReLU(inplace=True), nn.Conv2d(CHANNELS, 3, 3, padding=1)
         )
 
     def encode(self, frame, state=None):
@@ -103,4 +106,4 @@ class STRCNN(VideoNetwork):
             previous = state.blended if state is not None else torch.zeros_like(h) if self.zero_start else None
             h = self.blend(h, previous)
         y = self.decoder(h)
-        return self.reconstruct(y), Memory(relu(self.pass_on(y)), h)
+        return self.reconstruct(y), Memory(relu_(self.pass_on(y)), h)

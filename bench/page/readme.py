@@ -1,0 +1,81 @@
+"""The tables of the README that are made from the results, each between `<!-- table: name -->` and `<!-- end -->`."""
+
+import re
+from collections.abc import Callable
+
+from bench.page.document import Table, markdown_table
+from bench.page.papers import called
+from bench.page.results import Results, Row, figure, share, value
+from bench.page.rivals import OURS, by_network, rival
+
+BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+COUNTED = ("mmp-rnn", "estrnn-c70b7", "estrnn-c90b10", "mmp-net", "srn", "dbn", "ifirnn", "cdvd-tsp", "pwc-net")
+
+
+def gmacs(results: Results) -> str:
+    """Ours, the papers' and their comparators'; not the published code's variants, nor what no paper counts."""
+    head = ["network", "parameters", "GMACs, paper's rule", "printed in the paper", "deviation", "true GMACs"]
+    rows = [r for r in results.counts() if r["network"].startswith(COUNTED) and "-released" not in r["network"]]
+    rows = [row for row in rows if row["paper_gmacs"] or row["network"].endswith("-tiny")]
+    return written(head, [_counted(row) for row in rows])
+
+
+def _counted(row: Row) -> list[str]:
+    return [
+        called(row["network"]),
+        f"{int(row['params']):,}",
+        figure(value(row, "paper_rule_gmacs"), ".3f"),
+        figure(value(row, "paper_gmacs"), ".2f"),
+        figure(value(row, "deviation_percent"), "+.3f", " %"),
+        figure(value(row, "true_gmacs"), ".2f"),
+    ]
+
+
+def gsta(results: Results) -> str:
+    head = ["GSTA, 5 frames, float32", "eager", "compiled", "ours", "times faster", "of the limit"]
+    found = []
+    for row in results.rows("gsta"):
+        shape = re.fullmatch(r"GSTA t5-c(\d+)-(\d+x\d+)-m16-fp32", row["name"])
+        if shape:
+            times = [figure(value(row, f"{how}_ms"), ".1f", " ms") for how in ("eager", "compiled", "ours")]
+            rest = [figure(value(row, "times_faster"), ".2f"), share(value(row, "of_limit"))]
+            found.append([f"{shape[1]} channels, {shape[2]}", *times, *rest])
+    return written(head, found)
+
+
+def rivals(results: Results) -> str:
+    """A frame of each network in every runtime, and ours against the best of them."""
+    networks = by_network(results.rows("rivals"))
+    contenders = list(next(iter(networks.values()), {}))
+    rows = []
+    for name, found in networks.items():
+        best, ours = rival(found), found.get(OURS)
+        gain = value(best, "median_ms") / value(ours, "median_ms") if best and ours and ours["median_ms"] else None
+        times = [figure(value(found.get(contender, {}), "median_ms"), ".3g", " ms") for contender in contenders]
+        rows.append([name, *times, figure(gain, ".2f")])
+    head = ["a frame, float32", *contenders, "ours, times faster than the best"]
+    threads = next((row["threads"] for row in results.rows("rivals")), "")
+    says = f"Whole networks beside what else would run them, {threads} threads (`python -m bench.rivals`):\n\n"
+    return says + written(head, rows) if rows else ""
+
+
+def written(head: list[str], rows: list[list[str]]) -> str:
+    return markdown_table(Table(head, rows)) if rows else ""
+
+
+TABLES: dict[str, Callable[[Results], str]] = {"gmacs": gmacs, "gsta": gsta, "rivals": rivals}
+
+
+def rewrite(text: str, results: Results) -> str:
+    """The README with its marked tables as the results have them; a table without results stays as it is.
+
+    Raises ValueError for a mark that names no table.
+    """
+
+    def block(match: re.Match) -> str:
+        if match[2] not in TABLES:
+            raise ValueError(f"README: there is no table {match[2]!r}; tables are {', '.join(TABLES)}")
+        table = TABLES[match[2]](results)
+        return match[1] + table + match[3] if table else match[0]
+
+    return BLOCK.sub(block, text)

@@ -1,0 +1,87 @@
+"""Where a figure comes from, its machine, versions, commit and command, and the CSV files that say so in every row."""
+
+import csv
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# The columns that say where a row comes from, and `threads`, which measurements add
+ORIGIN = ("threads", "commit", "device", "torch", "triton", "python", "command")
+
+
+def provenance(device: str) -> dict[str, str]:
+    """Commit, machine, versions and command of a measurement: the last columns of its row."""
+    import torch
+
+    return {
+        "commit": commit(),
+        "device": hardware(device),
+        "torch": torch.__version__,
+        "triton": version("triton"),
+        "python": platform.python_version(),
+        "command": command(),
+    }
+
+
+def commit() -> str:
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(
+            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def hardware(device: str) -> str:
+    """The GPU's name, or the CPU's and what of its instructions PyTorch uses."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def command(words: list[str] | None = None) -> str:
+    """What was typed, without the folders of this machine."""
+    arguments = (sys.orig_argv if words is None else words)[1:]
+    names = [Path(word).name if Path(word).is_absolute() else word for word in arguments]
+    script = bool(arguments) and Path(arguments[0]).is_absolute()  # `pytest` and its like, which python runs
+    return " ".join(names if script else ["python", *names])
+
+
+def kind(device: str) -> str:
+    """How files name a device: "cpu" or "gpu"."""
+    return "gpu" if device == "cuda" else "cpu"
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: f"{v:.9g}" if isinstance(v, float) else v for name, v in row.items()})
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a file; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
