@@ -3,6 +3,8 @@
 
 #include <omp.h>
 
+#include "huge_pages.h"
+
 #define VDEBLUR_KERNEL "pixel_distribute.inl"
 #include "each_isa.h"
 
@@ -50,6 +52,9 @@ void pixel_distribute(const PixelDistribute& op) {
   const DistributeTiles k = cut(op);
   const auto kernel = VDEBLUR_PICK(k.isa, distribute_tile);
   pack_matrices(k);
+
+  const int64_t elements = op.y.batch * op.y.channels * op.y.pixels();  // dense, whichever their order
+  prefer_huge_pages(op.y.data, elements * (op.y.type == Type::float32 ? 4 : 2));
 #pragma omp parallel num_threads(op.threads)
   {
     float* scratch = k.scratch + omp_get_thread_num() * scratch_size(k);

@@ -6,14 +6,19 @@
 // Three registers of pixels at a time, whose logits stay in the first cache. Per pixel 4 * C * K operations on C numbers
 // read and C written.
 
+#include "softmax.inl"
+
 constexpr int kRows = kRegisters == 16 ? 4 : 8;
 constexpr int kAcross = 3;
 constexpr int kGroup = kAcross * kWidth;
 
 // out[r][p] += sum over s of rows[r][s] * in[s][p] for the pixels of one group, a block of rows at a time.
-VDEBLUR_INLINE void multiply(const float* rows, int64_t row_count, const float* start, const float* in, int64_t in_step,
-                             int64_t steps, const V (&scale)[kAcross], float* out, int64_t out_step) {
+template <class T>
+VDEBLUR_INLINE void multiply(Ahead<kDistributeTile, T>& ahead, const float* rows, int64_t row_count, const float* start,
+                             const float* in, int64_t in_step, int64_t steps, const V (&scale)[kAcross], float* out,
+                             int64_t out_step) {
   for (int64_t r = 0; r < row_count; r += kRows, rows += kRows * steps) {
+    ahead.ask();
     V acc[kRows][kAcross];
     for (int i = 0; i < kRows; ++i)
       for (int j = 0; j < kAcross; ++j) acc[i][j] = broadcast(start ? start[r + i] : 0.0f);
@@ -28,7 +33,7 @@ VDEBLUR_INLINE V soften(float* logits, int64_t maps) {
   V peak = broadcast(-FLT_MAX), total = broadcast(0.0f);
   for (int64_t k = 0; k < maps; ++k) peak = max(load(logits + k * kGroup), peak);
   for (int64_t k = 0; k < maps; ++k) {
-    const V e = exp(load(logits + k * kGroup) - peak);
+    const V e = exp_of_negative(load(logits + k * kGroup) - peak);
     total = total + e;
     store(logits + k * kGroup, e);
   }
@@ -42,11 +47,13 @@ void distribute_tile_of(const DistributeTiles& k, int64_t index, float* tile, fl
   const int64_t count = std::min<int64_t>(kDistributeTile, op.x.pixels() - first);
   const float* aggregate = k.aggregate + b * k.channels * op.maps;
   load_tile<kDistributeTile>(op.x, frame_of<const T>(op.x, b, 0), first, count, tile);
+  const int64_t blocks = kDistributeTile / kGroup * ((k.maps + k.channels) / kRows);
+  Ahead<kDistributeTile, T> ahead(op.x, frame_of<const T>(op.x, b, 0), first + kDistributeTile, blocks);
   for (int64_t p = 0; p < count; p += kGroup) {
     V scale[kAcross] = {broadcast(1.0f), broadcast(1.0f), broadcast(1.0f)};
-    multiply(k.weight, op.maps, k.bias, tile + p, kDistributeTile, op.x.channels, scale, logits, kGroup);
+    multiply(ahead, k.weight, op.maps, k.bias, tile + p, kDistributeTile, op.x.channels, scale, logits, kGroup);
     for (int j = 0; j < kAcross; ++j) scale[j] = soften(logits + j * kWidth, op.maps);
-    multiply(aggregate, op.x.channels, nullptr, logits, kGroup, op.maps, scale, out + p, kDistributeTile);
+    multiply(ahead, aggregate, op.x.channels, nullptr, logits, kGroup, op.maps, scale, out + p, kDistributeTile);
   }
   store_tile<kDistributeTile>(op.y, frame_of<T>(op.y, b, 0), first, count, out);
 }

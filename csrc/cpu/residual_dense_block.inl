@@ -245,16 +245,22 @@ void fuse(const DenseChunk& d) {
     }
 }
 
-// Stage 0 divides a row by channels, the others by blocks of tiles.
+// Stage 0 divides a row of planes by channels; everything else goes by blocks of tiles.
 void dense_stage(const DensePlan& k, int64_t stage, int64_t q, int64_t chunk, float* scratch) {
   const Parts blocks{k.blocks, kChunkBlocks};
   DenseChunk d{k, q, q % k.rows, blocks.first(chunk), blocks.first(chunk + 1), k.pixels_of(q), scratch};
   const bool wide = k.op.x.type == Type::float32;
   if (stage == 0) {
-    const int64_t c = chunk * k.op.x.channels / k.chunks, count = (chunk + 1) * k.op.x.channels / k.chunks - c;
-    d.first = 0;
-    d.end = k.blocks;
-    return wide ? load_pixels<float>(d, c, count) : load_pixels<uint16_t>(d, c, count);
+    Parts channels{k.op.x.channels, k.op.x.channels};
+    int64_t part = 0;
+    if (k.op.x.channel_stride != 1) {
+      channels.count = k.chunks;
+      part = chunk;
+      d.first = 0;
+      d.end = k.blocks;
+    }
+    const auto load = wide ? load_pixels<float> : load_pixels<uint16_t>;
+    return load(d, channels.first(part), channels.length(part));
   }
   dense_layer(d, stage - 1);
   if (stage == k.op.sizes.layers) wide ? fuse<float>(d) : fuse<uint16_t>(d);

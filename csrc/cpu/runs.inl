@@ -7,9 +7,6 @@ VDEBLUR_INLINE bool rows_join(const Frames& f) { return f.height == 1 || f.row_s
 VDEBLUR_INLINE int64_t channel_at(const Frames& f, int64_t b, int64_t t, int64_t c) {
   return b * f.batch_stride + t * f.frame_stride + c * f.channel_stride;
 }
-VDEBLUR_INLINE int64_t pixel_at(const Frames& f, int64_t p) {
-  return p / f.width * f.row_stride + p % f.width * f.pixel_stride;
-}
 template <class T>
 VDEBLUR_INLINE T* element(const Frames& f, int64_t offset) {
   return static_cast<T*>(f.data) + offset;

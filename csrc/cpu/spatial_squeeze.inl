@@ -4,13 +4,20 @@
 //   logits[p][m] = bias[m] + sum over c of x[c][p] * weight[c][m]
 //   sums[c][m]  += sum over p of x[c][p] * exp(logits[p][m] - peak[m]) * (1 - gate[p])
 // so the softmax over pixels needs no sum across a register. Per pixel 4 * C * M operations on C numbers read.
-
 //
 // A long float32 sum of like numbers drifts, so sums are nested: over a tile, over kTilesTogether tiles ("recent"), over
 // the chunk, over the frame's chunks.
 
+#include "runs.inl"
+#include "softmax.inl"
+
 constexpr int kPixels = kSqueezeTile;
 constexpr int64_t kTilesTogether = 32;
+// Rows of a block of accumulators NV registers wide, by what they are.
+template <int NV>
+constexpr int kPixelRows = kRegisters == 16 ? 12 / NV : 16 / NV;
+template <int NV>
+constexpr int kChannelRows = kRegisters == 16 || NV == 1 ? 12 / NV : 8;
 
 struct SqueezeScratch {
   float* tile;     // (channels, kPixels)
@@ -21,16 +28,20 @@ struct SqueezeScratch {
   float* recent;   // (channels, maps) and then totals (maps): sums over recent tiles
 };
 
-// gate = sigmoid(gate logit), and x summed over the tile: the tile is read once for both.
-inline void gate_and_sum(const SpatialSqueeze& op, const SqueezeScratch& s) {
+// Copies a tile (channels, kPixels) that lies anywhere, or is in its place already; gate = sigmoid(gate logit), and x
+// summed over the tile: all of it in one pass.
+template <class T>
+VDEBLUR_INLINE void take(const SpatialSqueeze& op, const SqueezeScratch& s, const T* from, int64_t stride) {
   constexpr int kVectors = kPixels / kWidth;
   V z[kVectors];
   for (V& v : z) v = broadcast(op.gate_weight ? op.gate_bias[0] : 0.0f);
   for (int64_t c = 0; c < op.x.channels; ++c) {
     const V w = broadcast(op.gate_weight ? op.gate_weight[c] : 0.0f);
     V sum = load(s.mean + c * kWidth);
+#pragma GCC unroll 12
     for (int j = 0; j < kVectors; ++j) {
-      const V x = load(s.tile + c * kPixels + j * kWidth);
+      const V x = load(from + c * stride + j * kWidth);
+      store(s.tile + c * kPixels + j * kWidth, x);
       z[j] = fma(w, x, z[j]);
       sum = sum + x;
     }
@@ -45,10 +56,12 @@ inline void gate_and_sum(const SpatialSqueeze& op, const SqueezeScratch& s) {
   }
 }
 
-template <int NV>
-VDEBLUR_INLINE void logits_of(const SqueezeChunks& k, const SqueezeScratch& s, int64_t count, int64_t map) {
-  constexpr int R = NV == 1 ? (kRegisters == 16 ? 12 : 16) : kRegisters == 16 ? 6 : 8;
+template <int NV, class T>
+VDEBLUR_INLINE void logits_of(const SqueezeChunks& k, const SqueezeScratch& s, Ahead<kPixels, T>& ahead, int64_t count,
+                              int64_t map) {
+  constexpr int R = kPixelRows<NV>;
   for (int64_t p = 0; p < count; p += R) {
+    ahead.ask();
     V acc[R][NV];
     for (auto& row : acc)
       for (int j = 0; j < NV; ++j) row[j] = load(k.bias + map + j * kWidth);
@@ -71,25 +84,26 @@ inline void soften(const SqueezeChunks& k, const SqueezeScratch& s, float* sums,
   V peak = old, total = broadcast(0.0f);
   for (int64_t p = 0; p < count; ++p) peak = max(load(weights + p * k.maps), peak);
   if (any_greater(peak, old)) {
-    const V scale = exp(old - peak);
+    const V scale = exp_of_negative(old - peak);
     rescale(sums + map, k.channels + 1, k.maps, scale);
     rescale(s.recent + map, k.channels + 1, k.maps, scale);
     store(peaks, peak);
   }
-  const bool gated = k.op.gate_weight || k.op.mask;
   for (int64_t p = 0; p < count; ++p) {
-    const V e = exp(load(weights + p * k.maps) - peak);
+    const V e = exp_of_negative(load(weights + p * k.maps) - peak);
     total = total + e;
-    store(weights + p * k.maps, gated ? e * broadcast(s.open[p]) : e);
+    store(weights + p * k.maps, e * broadcast(s.open[p]));
   }
   float* const totals = s.recent + k.total_at() + map;
   store(totals, load(totals) + total);
 }
 
-template <int NV>
-VDEBLUR_INLINE void weighted_sums(const SqueezeChunks& k, const SqueezeScratch& s, int64_t count, int64_t map) {
-  constexpr int R = NV == 1 ? 8 : kRegisters == 16 ? 6 : 8;
+template <int NV, class T>
+VDEBLUR_INLINE void weighted_sums(const SqueezeChunks& k, const SqueezeScratch& s, Ahead<kPixels, T>& ahead,
+                                  int64_t count, int64_t map) {
+  constexpr int R = kChannelRows<NV>;
   for (int64_t c = 0; c < k.op.x.channels; c += R) {
+    ahead.ask();
     V acc[R][NV];
     for (auto& row : acc)
       for (V& v : row) v = broadcast(0.0f);
@@ -113,27 +127,40 @@ inline void flush(const SqueezeChunks& k, const SqueezeScratch& s, float* sums) 
   std::fill(s.mean, s.recent + (k.channels + 1) * k.maps, 0.0f);
 }
 
+// Blocks of accumulators that a tile takes, one after the other.
+inline int64_t blocks_of_tile(const SqueezeChunks& k) {
+  const int64_t channels = k.op.x.channels, pairs = k.maps / (2 * kWidth), single = k.maps / kWidth % 2;
+  return pairs * (kPixels / kPixelRows<2> + divide_up(channels, kChannelRows<2>)) +
+         single * (kPixels / kPixelRows<1> + divide_up(channels, kChannelRows<1>));
+}
+
 template <class T>
 void squeeze_tiles(const SqueezeChunks& k, int64_t frame, int64_t first, int64_t end, float* sums,
                    const SqueezeScratch& s) {
   const SpatialSqueeze& op = k.op;
   const Frames& x = op.x;
   const T* data = frame_of<const T>(x, frame / x.frames, frame % x.frames);
+  const int64_t blocks = blocks_of_tile(k);
   for (int64_t p = first; p < end; p += kPixels) {
     const int64_t count = std::min<int64_t>(kPixels, end - p), place = frame * x.pixels() + p;
-    load_tile<kPixels>(x, data, p, count, s.tile);
-    gate_and_sum(op, s);
+    if (is_plain<kPixels>(x, p, count)) {
+      take(op, s, data + pixel_at(x, p), x.channel_stride);
+    } else {
+      load_tile<kPixels>(x, data, p, count, s.tile);
+      take(op, s, s.tile, kPixels);
+    }
+    Ahead<kPixels, T> ahead(x, data, p + kPixels, blocks);
     for (int64_t i = 0; op.mask && i < count; ++i) {
       s.gate[i] = op.mask[place + i];
       s.open[i] = 1.0f - s.gate[i];
     }
     for (int64_t i = 0; op.gate && i < count; ++i) narrow(s.gate[i], static_cast<T*>(op.gate) + place + i);
     int64_t map = 0;
-    for (; map + 2 * kWidth <= k.maps; map += 2 * kWidth) logits_of<2>(k, s, count, map);
-    if (map < k.maps) logits_of<1>(k, s, count, map);
+    for (; map + 2 * kWidth <= k.maps; map += 2 * kWidth) logits_of<2>(k, s, ahead, count, map);
+    if (map < k.maps) logits_of<1>(k, s, ahead, count, map);
     for (map = 0; map < k.maps; map += kWidth) soften(k, s, sums, count, map);
-    for (map = 0; map + 2 * kWidth <= k.maps; map += 2 * kWidth) weighted_sums<2>(k, s, count, map);
-    if (map < k.maps) weighted_sums<1>(k, s, count, map);
+    for (map = 0; map + 2 * kWidth <= k.maps; map += 2 * kWidth) weighted_sums<2>(k, s, ahead, count, map);
+    if (map < k.maps) weighted_sums<1>(k, s, ahead, count, map);
     if ((p - first) / kPixels % kTilesTogether == kTilesTogether - 1) flush(k, s, sums);
   }
 }
@@ -149,6 +176,7 @@ void squeeze_chunk(const SqueezeChunks& k, int64_t chunk, float* scratch) {
   std::fill(sums, sums + k.size(), 0.0f);
   std::fill(sums + k.peak_at(), sums + k.peak_at() + k.maps, -FLT_MAX);
   std::fill(s.mean, s.recent + (k.channels + 1) * k.maps, 0.0f);
+  std::fill(s.open, s.open + kPixels, 1.0f);
   std::fill(s.tile + k.op.x.channels * kPixels, s.tile + k.channels * kPixels, 0.0f);
   if (k.op.x.type == Type::float32)
     squeeze_tiles<float>(k, frame, first, end, sums, s);

@@ -100,10 +100,13 @@ void load_tile(const Frames& f, const T* frame, int64_t first, int64_t count, fl
       transpose(from, f.pixel_stride, tile + at, kTile, n, f.channels);
       return;
     }
+    if (f.pixel_stride == 1 && n == kTile) {  // as almost all are, so that the compiler knows their length
+      for (int64_t c = 0; c < f.channels; ++c, from += f.channel_stride)
+        for (int i = 0; i < kTile; ++i) tile[c * kTile + i] = widen(from[i]);
+      return;
+    }
     for (int64_t c = 0; c < f.channels; ++c, from += f.channel_stride) {
       float* to = tile + c * kTile + at;
-      // As many streams as channels are more than the processor foresees: the next tile is asked for here.
-      for (int i = 0; f.pixel_stride == 1 && i < kTile; i += 64 / sizeof(T)) __builtin_prefetch(from + n + i);
       if (f.pixel_stride == 1)
         for (int64_t i = 0; i < n; ++i) to[i] = widen(from[i]);
       else
@@ -122,6 +125,11 @@ void store_tile(const Frames& f, T* frame, int64_t first, int64_t count, const f
       transpose(tile + at, kTile, to, f.pixel_stride, f.channels, n);
       return;
     }
+    if (f.pixel_stride == 1 && n == kTile) {
+      for (int64_t c = 0; c < f.channels; ++c, to += f.channel_stride)
+        for (int i = 0; i < kTile; ++i) narrow(tile[c * kTile + i], to + i);
+      return;
+    }
     for (int64_t c = 0; c < f.channels; ++c, to += f.channel_stride) {
       const float* from = tile + c * kTile + at;
       if (f.pixel_stride == 1)
@@ -131,6 +139,39 @@ void store_tile(const Frames& f, T* frame, int64_t first, int64_t count, const f
     }
   });
 }
+
+// Where a pixel's first channel lies in its frame.
+VDEBLUR_INLINE int64_t pixel_at(const Frames& f, int64_t p) {
+  return p / f.width * f.row_stride + p % f.width * f.pixel_stride;
+}
+
+// Whether all channels of a tile are runs of neighbours.
+template <int kTile>
+VDEBLUR_INLINE bool is_plain(const Frames& f, int64_t first, int64_t count) {
+  const bool one_row = f.height == 1 || f.row_stride == f.width;
+  return f.pixel_stride == 1 && count == kTile && (one_row || first % f.width + kTile <= f.width);
+}
+
+// Brings the next tile near, some of its channels at each of `times` while this one is computed: these are more streams
+// than the processor foresees, and what is asked for faster than memory answers holds everything up.
+template <int kTile, class T>
+struct Ahead {
+  const char* next;  // a line further than the first pixel, whose own line mostly came with the tile before
+  int64_t stride, channels, each;
+
+  Ahead(const Frames& f, const T* frame, int64_t pixel, int64_t times)
+      : next(reinterpret_cast<const char*>(frame + pixel_at(f, pixel)) + 63),
+        stride(f.channel_stride * int64_t(sizeof(T))),
+        channels(f.pixel_stride == 1 && pixel < f.pixels() ? f.channels : 0),
+        each(divide_up(f.channels, times)) {}
+
+  VDEBLUR_INLINE void ask() {
+    const int64_t n = std::min(each, channels);
+    channels -= n;
+    for (int64_t i = 0; i < n; ++i, next += stride)
+      for (size_t j = 0; j < kTile * sizeof(T); j += 64) __builtin_prefetch(next + j, 0, 2);
+  }
+};
 
 template <class T>
 VDEBLUR_INLINE T* frame_of(const Frames& f, int64_t b, int64_t t) {

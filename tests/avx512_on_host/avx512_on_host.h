@@ -41,6 +41,11 @@ ON_HOST Floats loadu(const void* p) {
   return v;
 }
 ON_HOST void storeu(void* p, const Floats& v) { std::memcpy(p, &v, sizeof v); }
+// The instruction stops a program that gives it an unaligned address, and so does this.
+ON_HOST void stream(void* p, const Floats& v) {
+  if (reinterpret_cast<uintptr_t>(p) % 64) __builtin_trap();
+  storeu(p, v);
+}
 ON_HOST Floats set1(float x) { return join(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
 ON_HOST Ints set1_int(int x) { return cast<Ints>(join(_mm256_set1_epi32(x), _mm256_set1_epi32(x))); }
 ON_HOST Floats fmadd(const Floats& a, const Floats& b, const Floats& c) {
@@ -75,6 +80,7 @@ ON_HOST Ints widen(__m256i x) {
 #define __m512i on_host::Ints
 #define _mm512_loadu_ps(p) on_host::loadu(p)
 #define _mm512_storeu_ps(p, v) on_host::storeu(p, v)
+#define _mm512_stream_ps(p, v) on_host::stream(p, v)
 #define _mm512_set1_ps(x) on_host::set1(x)
 #define _mm512_set1_epi32(x) on_host::set1_int(x)
 #define _mm512_fmadd_ps(a, b, c) on_host::fmadd(a, b, c)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from bench.memory_use import peak_bytes
 from vdeblur_fast.modules import GSTA
 from vdeblur_fast.ops import use_backend
 from vdeblur_fast.reference.modules.gsta import GSTA as ReferenceGSTA
@@ -76,18 +77,6 @@ def test_channels_last_frames_are_read_as_they_lie():
         y = fused(last)
         torch.testing.assert_close(y, fused(x))
     assert y.is_contiguous(memory_format=torch.channels_last)
-
-
-def peak_bytes(function) -> int:
-    """The most that the CPU allocator held at once, beyond what it held before."""
-    with torch.profiler.profile(profile_memory=True, record_shapes=False) as profile:
-        function()
-    held = most = 0
-    for event in profile.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            most = max(most, held)
-    return most
 
 
 @torch.no_grad()

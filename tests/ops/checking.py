@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 LAYOUTS = ("contiguous", "channels_last", "cropped", "strided", "expanded")
 
@@ -84,3 +85,28 @@ def check_compiles_once(operator: Callable, arguments: Sequence) -> None:
             got = compiled(*arguments)
     for g, w in zip(*((out if isinstance(out, tuple) else (out,)) for out in (got, want)), strict=True):
         assert (g is None and w is None) or torch.equal(g, w)
+
+
+def check_counts(operator: Callable, reference: Callable, arguments: Sequence) -> None:
+    """The FLOP counter sees in the operator what it sees in the reference's matrix products."""
+    counts = []
+    for function in (operator, reference):
+        with FlopCounterMode(display=False) as counter:
+            function(*arguments)
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+
+
+def check_threads(function: Callable, numbers: Sequence[int] = (1, 2, 3)) -> None:
+    """`function()` is bit for bit the same with these numbers of threads."""
+    threads, results = torch.get_num_threads(), []
+    try:
+        for number in numbers:
+            torch.set_num_threads(number)
+            out = function()
+            results.append(out if isinstance(out, tuple) else (out,))
+    finally:
+        torch.set_num_threads(threads)
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert (a is None and b is None) or torch.equal(a, b)

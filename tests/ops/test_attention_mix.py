@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vdeblur_fast.ops import attention_mix
 from vdeblur_fast.reference import ops as reference
 
-from .checking import LAYOUTS, check_compiles_once, check_gradients, check_values, frames, normal
+from .checking import LAYOUTS, check_compiles_once, check_gradients, check_threads, check_values, frames, normal
 
 # B, J (0: not nested), K, C, H, W
 SIZES = [
@@ -97,15 +97,8 @@ def test_attention_mix_of_nothing_is_nothing(body):
 
 @pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
 def test_attention_mix_is_the_same_for_any_number_of_threads(body, fences):
-    arguments, threads = given(2, 2, 3, 3, 50, 60), torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            results.append(attention_mix(*arguments))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(results[0], other) for other in results[1:])
+    arguments = given(2, 2, 3, 3, 50, 60)
+    check_threads(lambda: attention_mix(*arguments))
 
 
 @pytest.mark.parametrize("normalize", ["softmax", "none"])

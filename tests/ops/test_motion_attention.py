@@ -2,12 +2,20 @@
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.ops import motion_attention
 from vdeblur_fast.reference import ops as reference
 
-from .checking import LAYOUTS, check_compiles_once, check_gradients, check_values, frames, normal
+from .checking import (
+    LAYOUTS,
+    check_compiles_once,
+    check_counts,
+    check_gradients,
+    check_threads,
+    check_values,
+    frames,
+    normal,
+)
 
 # B, C, H, W, K
 SIZES = [
@@ -110,15 +118,8 @@ def test_motion_attention_of_nothing_is_nothing(body):
 
 @pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
 def test_motion_attention_is_the_same_for_any_number_of_threads(body, fences):
-    arguments, threads = given(2, 16, 50, 60), torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            results.append(motion_attention(*arguments))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(results[0], other) for other in results[1:])
+    arguments = given(2, 16, 50, 60)
+    check_threads(lambda: motion_attention(*arguments))
 
 
 @pytest.mark.parametrize("shift", [True, False])
@@ -141,12 +142,7 @@ def test_motion_attention_compiles_once():
 
 @pytest.mark.parametrize("shift", [True, False])
 def test_motion_attention_counts_as_the_reference(shift):
-    counts = []
-    for function in (motion_attention, reference.motion_attention):
-        with FlopCounterMode(display=False) as counter:
-            function(*given(shift=shift))
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+    check_counts(motion_attention, reference.motion_attention, given(shift=shift))
 
 
 @pytest.mark.parametrize(

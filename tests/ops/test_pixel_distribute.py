@@ -2,12 +2,20 @@
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.ops import pixel_distribute
 from vdeblur_fast.reference import ops as reference
 
-from .checking import LAYOUTS, check_compiles_once, check_gradients, check_values, frames, normal
+from .checking import (
+    LAYOUTS,
+    check_compiles_once,
+    check_counts,
+    check_gradients,
+    check_threads,
+    check_values,
+    frames,
+    normal,
+)
 
 # B, C, H, W, K
 SIZES = [
@@ -67,15 +75,8 @@ def test_pixel_distribute_of_nothing_is_nothing(body):
 
 @pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
 def test_pixel_distribute_is_the_same_for_any_number_of_threads(body, fences):
-    arguments, threads = given(2, 16, 50, 60, 32), torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            results.append(pixel_distribute(*arguments))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(results[0], other) for other in results[1:])
+    arguments = given(2, 16, 50, 60, 32)
+    check_threads(lambda: pixel_distribute(*arguments))
 
 
 def test_pixel_distribute_gradients_are_the_references():
@@ -95,12 +96,7 @@ def test_pixel_distribute_compiles_once():
 
 
 def test_pixel_distribute_counts_as_the_reference():
-    counts = []
-    for function in (pixel_distribute, reference.pixel_distribute):
-        with FlopCounterMode(display=False) as counter:
-            function(*given())
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+    check_counts(pixel_distribute, reference.pixel_distribute, given())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.ops import spatial_squeeze
 from vdeblur_fast.reference import ops as reference
@@ -10,7 +9,9 @@ from vdeblur_fast.reference import ops as reference
 from .checking import (
     LAYOUTS,
     check_compiles_once,
+    check_counts,
     check_gradients,
+    check_threads,
     check_values,
     frames,
     normal,
@@ -100,16 +101,8 @@ def test_spatial_squeeze_of_nothing_is_nothing(body):
 
 @pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
 def test_spatial_squeeze_is_the_same_for_any_number_of_threads(body, fences):
-    arguments, threads = given(2, 2, 16, 50, 60, 8), torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            results.append(spatial_squeeze(*arguments))
-    finally:
-        torch.set_num_threads(threads)
-    for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    arguments = given(2, 2, 16, 50, 60, 8)
+    check_threads(lambda: spatial_squeeze(*arguments))
 
 
 def test_spatial_squeeze_returns_what_was_asked_for():
@@ -142,12 +135,7 @@ def test_spatial_squeeze_compiles_once():
 
 
 def test_spatial_squeeze_counts_as_the_reference():
-    counts = []
-    for function in (spatial_squeeze, reference.spatial_squeeze):
-        with FlopCounterMode(display=False) as counter:
-            function(*given())
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+    check_counts(spatial_squeeze, reference.spatial_squeeze, given())
 
 
 @pytest.mark.parametrize(

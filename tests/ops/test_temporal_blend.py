@@ -2,14 +2,22 @@
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.ops import temporal_blend
 from vdeblur_fast.ops.temporal_blend import blend
 from vdeblur_fast.reference import ops as reference
 from vdeblur_fast.reference.ops.temporal_blend import blend as reference_blend
 
-from .checking import LAYOUTS, check_compiles_once, check_gradients, check_values, frames, normal
+from .checking import (
+    LAYOUTS,
+    check_compiles_once,
+    check_counts,
+    check_gradients,
+    check_threads,
+    check_values,
+    frames,
+    normal,
+)
 
 # B, C, H, W, k
 SIZES = [(1, 1, 1, 1, 5), (2, 17, 7, 13, 5), (1, 64, 9, 11, 5), (1, 3, 65, 129, 3), (3, 4, 31, 1, 5), (1, 2, 1, 100, 1)]
@@ -84,17 +92,14 @@ def test_temporal_blend_of_nothing_is_nothing(body):
 
 @pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
 def test_what_follows_the_convolution_is_the_same_for_any_number_of_threads(body):
-    inputs, threads = [normal(2, 4, 150, 160, seed=i) for i in range(3)], torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            results.append(torch.full_like(inputs[0], torch.nan))
-            blend(*inputs, torch.tensor(0.1), results[-1])
-    finally:
-        torch.set_num_threads(threads)
-    torch.testing.assert_close(results[0], reference_blend(*inputs, torch.tensor(0.1)))
-    assert all(torch.equal(results[0], other) for other in results[1:])
+    inputs = [normal(2, 4, 150, 160, seed=i) for i in range(3)]
+
+    def blended() -> torch.Tensor:
+        blend(*inputs, torch.tensor(0.1), result := torch.full_like(inputs[0], torch.nan))
+        return result
+
+    torch.testing.assert_close(blended(), reference_blend(*inputs, torch.tensor(0.1)))
+    check_threads(blended)
 
 
 @pytest.mark.parametrize("beta", [0.1, -0.2, 1.5])
@@ -124,12 +129,7 @@ def test_temporal_blend_compiles_once():
 
 
 def test_temporal_blend_counts_as_the_reference():
-    counts = []
-    for function in (temporal_blend, reference.temporal_blend):
-        with FlopCounterMode(display=False) as counter:
-            function(*given())
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+    check_counts(temporal_blend, reference.temporal_blend, given())
 
 
 @pytest.mark.parametrize(

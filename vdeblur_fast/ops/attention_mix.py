@@ -11,7 +11,7 @@ from ..reference.ops import attention_mix as reference
 from ..reference.ops.attention_mix import NORMALIZE
 from . import dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "attention_mix"
 
@@ -58,30 +58,14 @@ def arguments(
 attention_mix.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::attention_mix", mutates_args=())
-def _attention_mix(estimates: Tensor, logits: Tensor, outer: Tensor | None, normalize: str) -> Tensor:
-    return dispatch.run(NAME, estimates, logits, outer, normalize)
-
-
-@_attention_mix.register_fake
 def outputs(estimates: Tensor, *_: Any) -> Tensor:
     """The result, not yet computed."""
     return estimates.new_empty((estimates.shape[0], *estimates.shape[-3:]))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *tensors, ctx.normalize = inputs
-    ctx.save_for_backward(*tensors)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor | None) -> Sequence[Tensor]:
-        return (reference(*tensors, ctx.normalize),)
-
-    return *recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad[:3], (gradient,)), None
-
-
-_attention_mix.register_autograd(_backward, setup_context=_setup_context)
+@operator(outputs, reference)
+def _attention_mix(estimates: Tensor, logits: Tensor, outer: Tensor | None, normalize: str) -> Tensor:
+    return dispatch.run(NAME, estimates, logits, outer, normalize)
 
 
 @register_flop_formula(torch.ops.vdeblur.attention_mix)

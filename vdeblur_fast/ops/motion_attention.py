@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import motion_attention as reference
 from . import dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "motion_attention"
 
@@ -84,7 +84,12 @@ def _check_branch(branch: str, channels: int, hidden: int, *parameters: Tensor |
 motion_attention.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::motion_attention", mutates_args=())
+def outputs(x: Tensor, *_: Tensor | None) -> Tensor:
+    """The result, not yet computed."""
+    return torch.empty_like(x)
+
+
+@operator(outputs, reference)
 def _motion_attention(
     x: Tensor,
     magnitude: Tensor,
@@ -100,26 +105,6 @@ def _motion_attention(
     scale = scale_weight_0, scale_bias_0, scale_weight_1, scale_bias_1
     shift = shift_weight_0, shift_bias_0, shift_weight_1, shift_bias_1
     return dispatch.run(NAME, x, magnitude, *scale, *shift)
-
-
-@_motion_attention.register_fake
-def outputs(x: Tensor, *_: Tensor | None) -> Tensor:
-    """The result, not yet computed."""
-    return torch.empty_like(x)
-
-
-def _setup_context(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor | None) -> Sequence[Tensor]:
-        return (reference(*tensors),)
-
-    return tuple(recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad, (gradient,)))
-
-
-_motion_attention.register_autograd(_backward, setup_context=_setup_context)
 
 
 @register_flop_formula(torch.ops.vdeblur.motion_attention)

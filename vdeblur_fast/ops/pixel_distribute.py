@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import pixel_distribute as reference
 from . import dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "pixel_distribute"
 
@@ -44,29 +44,14 @@ def arguments(x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> tup
 pixel_distribute.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::pixel_distribute", mutates_args=())
-def _pixel_distribute(x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return dispatch.run(NAME, x, aggregate, weight, bias)
-
-
-@_pixel_distribute.register_fake
 def outputs(x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """The result, not yet computed."""
     return torch.empty_like(x)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor) -> Sequence[Tensor]:
-        return (reference(*tensors),)
-
-    return tuple(recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad, (gradient,)))
-
-
-_pixel_distribute.register_autograd(_backward, setup_context=_setup_context)
+@operator(outputs, reference)
+def _pixel_distribute(x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return dispatch.run(NAME, x, aggregate, weight, bias)
 
 
 @register_flop_formula(torch.ops.vdeblur.pixel_distribute)

@@ -1,8 +1,32 @@
 """Gradients of an operator whose fused body kept nothing but its inputs."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+
+
+def register_recompute(operator: str, reference: Callable[..., Any], library: torch.library.Library) -> None:
+    """Gives the operator the gradients of `reference`, which takes the same arguments.
+
+    Tensors, or None in their place, come first among the arguments and settings last.
+    """
+
+    def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        tensors = [given for given in inputs if given is None or isinstance(given, torch.Tensor)]
+        ctx.save_for_backward(*tensors)
+        ctx.settings = inputs[len(tensors) :]
+
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        def again(*tensors: torch.Tensor | None) -> Sequence[torch.Tensor | None]:
+            results = reference(*tensors, *ctx.settings)
+            return results if isinstance(results, tuple) else (results,)
+
+        wanted = ctx.needs_input_grad[: len(ctx.saved_tensors)]
+        found = recompute_gradients(again, ctx.saved_tensors, wanted, gradients)
+        return *found, *(None for _ in ctx.settings)
+
+    torch.library.register_autograd(operator, backward, setup_context=keep, lib=library)
 
 
 def recompute_gradients(

@@ -12,7 +12,7 @@ from ..reference.ops import spatial_squeeze as reference
 from ..reference.ops.accumulate import accumulation_dtype
 from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "spatial_squeeze"
 
@@ -79,21 +79,6 @@ def arguments(
 spatial_squeeze.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::spatial_squeeze", mutates_args=())
-def _spatial_squeeze(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    gate_weight: Tensor | None,
-    gate_bias: Tensor | None,
-    mask: Tensor | None,
-    return_mask: bool,
-    return_statistics: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    return dispatch.run(NAME, x, weight, bias, gate_weight, gate_bias, mask, return_mask, return_statistics)
-
-
-@_spatial_squeeze.register_fake
 def outputs(
     x: Tensor,
     weight: Tensor,
@@ -117,19 +102,18 @@ def outputs(
     )
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    *tensors, ctx.return_mask, ctx.return_statistics = inputs
-    ctx.save_for_backward(*tensors)
-
-
-def _backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor | None) -> Sequence[Tensor | None]:
-        return reference(*tensors, ctx.return_mask, ctx.return_statistics)
-
-    return *recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad[:6], gradients), None, None
-
-
-_spatial_squeeze.register_autograd(_backward, setup_context=_setup_context)
+@operator(outputs, reference)
+def _spatial_squeeze(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    gate_weight: Tensor | None,
+    gate_bias: Tensor | None,
+    mask: Tensor | None,
+    return_mask: bool,
+    return_statistics: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return dispatch.run(NAME, x, weight, bias, gate_weight, gate_bias, mask, return_mask, return_statistics)
 
 
 @register_flop_formula(torch.ops.vdeblur.spatial_squeeze)

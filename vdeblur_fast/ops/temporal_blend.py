@@ -11,7 +11,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import temporal_blend as reference
 from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "temporal_blend"
 
@@ -55,29 +55,14 @@ def arguments(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, b
 temporal_blend.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::temporal_blend", mutates_args=())
-def _temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, beta: Tensor) -> Tensor:
-    return dispatch.run(NAME, current, previous, weight, bias, beta)
-
-
-@_temporal_blend.register_fake
 def outputs(current: Tensor, *_: Tensor) -> Tensor:
     """The result, not yet computed."""
     return torch.empty_like(current)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor) -> Sequence[Tensor]:
-        return (reference(*tensors),)
-
-    return tuple(recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad, (gradient,)))
-
-
-_temporal_blend.register_autograd(_backward, setup_context=_setup_context)
+@operator(outputs, reference)
+def _temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, beta: Tensor) -> Tensor:
+    return dispatch.run(NAME, current, previous, weight, bias, beta)
 
 
 @register_flop_formula(torch.ops.vdeblur.temporal_blend)

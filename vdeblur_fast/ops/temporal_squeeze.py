@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import temporal_squeeze as reference
 from . import dispatch, native, triton
 from .checks import check_shape, check_together
-from .recompute import recompute_gradients
+from .registration import operator
 
 NAME = "temporal_squeeze"
 
@@ -46,30 +46,15 @@ def arguments(aggregate: Tensor, mean: Tensor, weight: Tensor, bias: Tensor) -> 
 temporal_squeeze.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::temporal_squeeze", mutates_args=())
-def _temporal_squeeze(aggregate: Tensor, mean: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return dispatch.run(NAME, aggregate, mean, weight, bias)
-
-
-@_temporal_squeeze.register_fake
 def outputs(aggregate: Tensor, mean: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """The result, not yet computed."""
     batch, _, channels, maps = aggregate.shape
     return aggregate.new_empty((batch, channels, maps * weight.shape[0]))
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    def again(*tensors: Tensor) -> Sequence[Tensor]:
-        return (reference(*tensors),)
-
-    return tuple(recompute_gradients(again, ctx.saved_tensors, ctx.needs_input_grad, (gradient,)))
-
-
-_temporal_squeeze.register_autograd(_backward, setup_context=_setup_context)
+@operator(outputs, reference)
+def _temporal_squeeze(aggregate: Tensor, mean: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return dispatch.run(NAME, aggregate, mean, weight, bias)
 
 
 @register_flop_formula(torch.ops.vdeblur.temporal_squeeze)
