@@ -46,8 +46,8 @@ def gsta(results: Results) -> str:
     if not found:
         return ""
     says = (
-        f"On two CPU threads it is {min(gains):.1f} to {max(gains):.1f} times as fast as the better of eager and compiled "
-        'PyTorch,\nwith 8 maps or 16; "limit" is the arithmetic at the speed of a matrix product in the same run '
+        f"On two CPU threads it is {min(gains):.1f} to {max(gains):.1f} times as fast as eager or compiled PyTorch "
+        '(the better),\nwith 8 maps or 16; "limit" is the arithmetic at the speed of a matrix product in the same run '
         "(`pytest bench/test_gsta.py --benchmark`).\n\n"
     )
     return says + written(head, found)
