@@ -95,3 +95,7 @@ def test_clips_too_short_to_count(mistake, tmp_path, weights):
     assert "has 4 frames, of which 2 at each end do not count" in mistake(
         "evaluate", "--dataset", folder, "--weights", weights, "--quiet"
     )
+
+
+def test_half_of_a_pair_is_told_in_a_sentence(vdeblur):
+    assert vdeblur("evaluate", "--blurry", "a") == (2, "", "vdeblur: give --blurry and --sharp, or --dataset\n")

@@ -31,7 +31,7 @@ def test_version(vdeblur):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["in.mp4", "out.mp4"], ["run"], ["run", "a", "b", "--colour"], ["evaluate", "--blurry", "a"]],
+    [[], ["in.mp4", "out.mp4"], ["run"], ["run", "a", "b", "--colour"]],
 )
 def test_what_cannot_be_understood_shows_the_usage(vdeblur, arguments):
     code, out, error = vdeblur(*arguments)
