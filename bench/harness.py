@@ -4,8 +4,6 @@ All contenders take turns, so a machine that slows down slows all of them; times
 the same process: what must move over the bandwidth of a copy, what must be computed over the speed of a matrix product.
 """
 
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,9 +14,9 @@ import torch._inductor.config
 
 from bench.memory_use import peak_bytes
 from bench.provenance import provenance
+from bench.timing import take_turns
 
 SECONDS_EACH = 1.0
-MOST_ROUNDS = 25
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
@@ -57,32 +55,11 @@ def gate(case: Case) -> None:
         raise AssertionError(f"{case.name}: off by {error:.3g}, allowed {limit:.3g}; not measured")
 
 
-def synchronize() -> None:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-
-
 def milliseconds(contenders: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """The median time of each, taking turns; every one has run once before.
-
-    Another begins each round, so that all of them find the caches as each of the others left them.
-    """
-    times: dict[str, list[float]] = {name: [] for name in contenders}
+    """The median time of each, taking turns; every one has run once before, so that nothing compiles meanwhile."""
     for function in contenders.values():
         function()
-    turns = list(contenders.items())
-    started = time.perf_counter()
-    while len(next(iter(times.values()))) < MOST_ROUNDS:
-        for name, function in turns:
-            synchronize()
-            begin = time.perf_counter()
-            function()
-            synchronize()
-            times[name].append(1e3 * (time.perf_counter() - begin))
-        turns.append(turns.pop(0))
-        if time.perf_counter() - started > SECONDS_EACH * len(contenders) and len(times[name]) >= 3:
-            break
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: found.median_ms for name, found in take_turns(contenders, SECONDS_EACH).items()}
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.harness import synchronize
+import torch
 
 LEAST, MOST = 3, 25
 BRIEF = 1.0  # seconds: what takes longer needs no run to warm up
@@ -14,12 +14,17 @@ BRIEF = 1.0  # seconds: what takes longer needs no run to warm up
 
 @dataclass(frozen=True)
 class Spread:
-    """Milliseconds: the median of so many rounds, and the quartles around it."""
+    """Milliseconds: the median of so many rounds, and the quartiles around it."""
 
     median_ms: float
     low_ms: float
     high_ms: float
     rounds: int
+
+
+def synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def spread(times: list[float]) -> Spread:

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import math
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from vdeblur_fast.errors import UserError
 
 from . import distributed
+from .arguments import budget, count, positive
 from .checkpoint import load_checkpoint
 from .data import training_clips, validation_clips
 from .precision import choose_device, choose_precision
@@ -82,24 +82,6 @@ def parser() -> argparse.ArgumentParser:
     add("--smoke", action="store_true", help="a few tiny steps, to see that everything runs")
     add("--quiet", action="store_true", help="no progress bar")
     return made
-
-
-def positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
-
-
-def count(text: str) -> int:
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return value
-
-
-def budget(text: str) -> float:
-    if not 0 < (value := float(text)) < math.inf:
-        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-    return value
 
 
 def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:

@@ -6,15 +6,10 @@ from pathlib import Path
 
 from vdeblur_fast.errors import UserError
 
+from .arguments import count, positive
 from .data import clips_of
 from .prepared import prepare
 from .recipes import find
-
-
-def positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     add("--samples", type=positive, default=10_000, metavar="N", help="how many (default 10000)")
     add("--crop", type=positive, metavar="N", help="side in pixels (default: the recipe's and a third more)")
     add("--seed", type=int, default=0, metavar="N")
-    add("--workers", type=int, default=2, metavar="N", help="processes that make them (default 2)")
+    add("--workers", type=count, default=2, metavar="N", help="processes that make them (default 2)")
     return made
 
 

@@ -8,6 +8,7 @@ and again in other crops, turns and orders, the same samples serve many training
 
 import json
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,8 @@ class PreparedClips(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         if not 0 <= index < self.length:
             raise IndexError(f"PreparedClips: index {index} is outside 0..{self.length - 1}")
-        turn_of_all, place = divmod(index, self.count)
-        number = np.random.default_rng([self.seed, turn_of_all]).permutation(self.count)[place]
+        round_, place = divmod(index, self.count)
+        number = _order(self.seed, round_, self.count)[place]
         rng = np.random.default_rng([self.seed, index, 1])
         starts = rng.integers(0, self.spare, endpoint=True)
         cut = tuple(slice(start, start + size) for start, size in zip(starts, self.size, strict=True))
@@ -103,3 +104,8 @@ class PreparedClips(Dataset):
             name: torch.from_numpy(np.ascontiguousarray(part, np.float32) / np.iinfo(DTYPES[name]).max)
             for name, part in parts.items()
         }
+
+
+@lru_cache(maxsize=2)  # samples are asked for nearly in order: this round's, and while it ends the next one's
+def _order(seed: int, round_: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, round_]).permutation(count)

@@ -4,14 +4,22 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.ops import explain, residual_dense_block
 from vdeblur_fast.ops.packing import PackedWeights
 from vdeblur_fast.ops.residual_dense_block import packed_weights
 from vdeblur_fast.reference import ops as reference
 
-from .checking import LAYOUTS, check_compiles_once, check_gradients, check_values, frames, normal
+from .checking import (
+    LAYOUTS,
+    check_compiles_once,
+    check_counts,
+    check_gradients,
+    check_threads,
+    check_values,
+    frames,
+    normal,
+)
 
 # B, C, H, W, G, layers
 SIZES = [
@@ -127,15 +135,8 @@ def test_residual_dense_block_of_nothing_is_nothing(body):
 
 @CPU
 def test_residual_dense_block_is_the_same_for_any_number_of_threads(body, fences):
-    arguments, threads = given(3, 16, 50, 300, 12), torch.get_num_threads()
-    try:
-        results = []
-        for n in (1, 2, 3, 8):
-            torch.set_num_threads(n)
-            results.append(fused(*arguments))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(results[0], other) for other in results[1:])
+    arguments = given(3, 16, 50, 300, 12)
+    check_threads(lambda: fused(*arguments), (1, 2, 3, 8))
 
 
 @CPU
@@ -220,12 +221,7 @@ def test_residual_dense_block_compiles_once():
 
 
 def test_residual_dense_block_counts_as_the_reference():
-    counts = []
-    for function in (fused, plain):
-        with FlopCounterMode(display=False) as counter:
-            function(*given())
-        counts.append(counter.get_total_flops())
-    assert counts[0] == counts[1] > 0
+    check_counts(fused, plain, given())
 
 
 @pytest.mark.parametrize(
