@@ -24,7 +24,7 @@ from typing import Any
 from bench.clip import make_clip
 from bench.sizes import read_size
 from vdeblur_fast.cli.options import DEFAULT_MODEL, check_model, whole
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 WAYS = ("run", "run-plain", "loop")
 PARTS = ("decode_ms", "network_ms", "encode_ms")
@@ -153,7 +153,8 @@ def save(rows: list[dict[str, Any]], folder: Path) -> None:
     print(f"written to {path}")
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told("bench.command")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.command", description=__doc__.splitlines()[0])
     cores = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     parser.add_argument("ways", nargs="*", metavar="WAY", default=WAYS, help=f"{', '.join(WAYS)}; all of them")
@@ -162,12 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="(%(default)s)")
     parser.add_argument("--threads", type=whole("--threads", 1), default=cores, metavar="N", help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the CSV")
-    try:
-        execute(parser.parse_args(arguments))
-    except UserError as error:
-        print(f"bench.command: {error}", file=sys.stderr)
-        return 2
-    return 0
+    execute(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """Table 5 of the GSTA paper: the peak memory of one attention module over five frames, by patch size.
 
-    python -m bench.memory [--out bench/results/memory]     writes memory.md, memory.csv and memory.png there
-    python -m bench.memory --network NAME                   the memory of a whole network: see bench.memory_of_network
+    python -m bench.memory [--out bench/results]     writes gsta-memory-cpu.csv (or -gpu.csv), its table and its plot
+    python -m bench.memory --network NAME            the memory of a whole network: see bench.memory_of_network
 
 Peak memory is what a call holds at most beyond its input, its result included: of PyTorch's allocator on a CPU,
 `max_memory_allocated` on a GPU. What does not fit, or would take minutes, is computed from what the form allocates and
-marked so. The paper's column is of a whole TitanX process and so has a floor of 0.8 GB.
+marked so.
 """
 
 import argparse
-import csv
 import os
 import sys
 from collections.abc import Callable
@@ -19,16 +18,20 @@ from pathlib import Path
 import torch
 
 from bench import memory_of_network
+from bench.harness import DEVICE
 from bench.memory_use import peak_bytes
-from bench.provenance import commit, hardware
-from vdeblur_fast.errors import UserError
+from bench.page import attention
+from bench.page.document import markdown, write_figures
+from bench.page.figures import attention_memory
+from bench.page.results import Results
+from bench.provenance import kind, provenance, write_csv
+from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.modules import GSTA
 from vdeblur_fast.reference.modules.gsta import GSTA as ReferenceGSTA
 from vdeblur_fast.reference.modules.non_local import NonLocal
 
 FRAMES, CHANNELS, MAPS, TIMES, BYTES = 5, 64, 16, 4, 4
 SIZES = {str(n): (n, n) for n in (16, 32, 64, 128, 256)} | {"720p": (720, 1280), "2160p": (2160, 3840)}
-PAPER = {"16": (0.82, 0.89), "32": (0.88, 1.2), "64": (0.94, 4.1), "128": (1.3, None), "256": (1.9, None)}
 MOST_OPERATIONS = {"cpu": 1e12, "cuda": 1e15}
 
 
@@ -112,91 +115,37 @@ def peak(form: Form, size: tuple[int, int], device: str) -> tuple[float, bool]:
     return peak_bytes(lambda: module(x), device) / 1e9, True
 
 
-def table(found: dict[str, dict[str, tuple[float, bool]]], device: str) -> str:
-    """Markdown: a row for each size, computed figures in parentheses."""
-    names = [form.name for form in FORMS]
-    how = "max_memory_allocated" if device == "cuda" else "the allocator's peak"
-    lines = [
-        f"Peak memory in GB of one attention module, {FRAMES} frames, {CHANNELS} channels, {MAPS} x {TIMES} maps, "
-        f"float32, beyond the input ({how} on {hardware(device)}, commit {commit()}); in parentheses: computed, "
-        "not run.",
-        "",
-        "| patch | " + " | ".join([*names, "paper: GSTA", "paper: [33]"]) + " |",
-        "|" + "---|" * (len(names) + 3),
-    ]
-    for size, row in found.items():
-        cells = [f"{gb:.4f}" if measured else f"({gb:.4g})" for gb, measured in (row[name] for name in names)]
-        ours, theirs = PAPER.get(size, ("–", "–"))
-        paper = [str(ours), "out of memory" if theirs is None else str(theirs)]
-        lines.append(f"| {size} | " + " | ".join([*cells, *paper]) + " |")
-    row = found["128"]
-    block, measured = row["non-local, eager"]
-    fused, plain = (1 - row[name][0] / block for name in ("GSTA fused", "GSTA reference"))
-    lines += [
-        "",
-        f"At 5 x 128 x 128 GSTA needs {fused:.2%} less than the non-local block"
-        f"{'' if measured else ' (computed)'} when fused and {plain:.2%} less in plain PyTorch; the paper says "
-        '"almost 90 %", of whole processes.',
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def draw(found: dict[str, dict[str, tuple[float, bool]]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
-    pixels = [SIZES[size][0] * SIZES[size][1] for size in found]
-    for form in FORMS:
-        values = [found[size][form.name] for size in found]
-        (line,) = axes.loglog(pixels, [gb for gb, _ in values], label=form.name, linewidth=1.2)
-        for p, (gb, measured) in zip(pixels, values, strict=True):
-            axes.plot(p, gb, "o", color=line.get_color(), fillstyle="full" if measured else "none")
-    axes.set_xticks(pixels, list(found))
-    axes.minorticks_off()
-    axes.set_xlabel("patch")
-    axes.set_ylabel("GB beyond the input (open: computed)")
-    axes.set_title(f"Peak memory of one attention module, {FRAMES} frames", loc="left")
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
-
-
-def main(arguments: list[str] | None = None) -> int:
+@told("bench.memory")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench/results/memory"), help="folder for table and plot")
+    parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for CSV, table and plot")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), help="which rows")
     memory_of_network.add_options(parser)
-    try:
-        options = parser.parse_args(arguments)
-        if options.network:
-            memory_of_network.report(options)
-            return 0
-        if options.budget or options.snapshot:
-            raise UserError("--budget and --snapshot are about one network; name it with --network")
-    except UserError as error:
-        print(f"bench.memory: {error}", file=sys.stderr)
-        return 2
-    write_table(options)
-    return 0
+    options = parser.parse_args(arguments)
+    if options.network:
+        memory_of_network.report(options)
+        return 0
+    if options.budget or options.snapshot:
+        raise UserError("--budget and --snapshot are about one network; name it with --network")
+    print(measure(options.sizes, options.out), end="")
 
 
-def write_table(options: argparse.Namespace) -> None:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    sizes = list(dict.fromkeys([*options.sizes, "128"]))
-    found = {s: {form.name: peak(form, SIZES[s], device) for form in FORMS} for s in SIZES if s in sizes}
-    options.out.mkdir(parents=True, exist_ok=True)
-    text = table(found, device)
-    (options.out / "memory.md").write_text(text, encoding="utf-8")
-    with (options.out / "memory.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["patch", "form", "gb", "measured"])
-        writer.writerows([s, name, gb, measured] for s, row in found.items() for name, (gb, measured) in row.items())
-    draw(found, options.out / "memory.png")
-    print(text, end="")
+def measure(sizes: list[str], out: Path) -> str:
+    """Writes the CSV, the plot and the table of these sizes -> the table."""
+    origin, device = provenance(DEVICE), kind(DEVICE)
+    rows = []
+    for size in sizes:
+        height, width = SIZES[size]
+        for form in FORMS:
+            gb, measured = peak(form, SIZES[size], DEVICE)
+            rows.append({"patch": size, "pixels": height * width, "form": form.name, "gb": gb, "measured": measured})
+    write_csv(out / f"gsta-memory-{device}.csv", [row | origin for row in rows])
+    results = Results(out, device)
+    blocks = [*attention.memory(results), *attention_memory(results)]
+    write_figures(blocks, out)
+    text = markdown(blocks)
+    (out / f"gsta-memory-{device}.md").write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

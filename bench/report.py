@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.page import attention, figures, growth, papers, readme, rivals, side_by_side, worst
-from bench.page.document import Block, Figure, Heading, Text, html_page, markdown
+from bench.page.document import Block, Heading, Text, html_page, markdown, write_figures
 from bench.page.results import Results
 from bench.provenance import command
 
@@ -50,7 +50,7 @@ PARTS = [
         for tables in ("comparators", "mmp-rnn", "gsta-net", "strcnn", "david")
     ),
     Part("-m bench.scaling --out {out}"),
-    Part("-m bench.gsta_memory --out {out}"),
+    Part("-m bench.memory --out {out}", quick="--sizes 16 32 64"),
     Part("-m bench.rivals --out {out}"),
     Part("-m bench.command --out {out}", quick="--frames 12 --size 320x180"),
 ]
@@ -108,11 +108,7 @@ def page(out: Path, remarks: list[str]) -> list[Block]:
 
 
 def write(out: Path, blocks: list[Block]) -> None:
-    plots = out / "plots"
-    plots.mkdir(parents=True, exist_ok=True)
-    for block in blocks:
-        if isinstance(block, Figure):
-            (plots / f"{block.name}.svg").write_text(block.svg, encoding="utf-8")
+    write_figures(blocks, out)
     (out / "report.md").write_text(markdown(blocks), encoding="utf-8")
     (out / "report.html").write_text(html_page(blocks, TITLE), encoding="utf-8")
 

@@ -29,7 +29,7 @@ from bench.step import Step, steady, without_choice
 from bench.timing import Spread, take_turns
 from vdeblur_fast import accelerate, build
 from vdeblur_fast.cli.options import check_model, whole
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 NETWORKS = ["mmp-rnn-tiny", "mmp-rnn-a3b4c16", "estrnn-c70b7", "strcnn-dtb", "gsta-net-small", "david-small"]
 SIZE, SMALLER = (640, 360), {"david-small": (320, 180)}  # where another engine takes seconds for a frame
@@ -163,19 +163,15 @@ def run(options: argparse.Namespace) -> None:
         write_csv(path, [*kept, *rows])
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told("bench.rivals")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.rivals", description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--size", metavar="WxH", help="of the frame (640x360; 320x180 for david-small)")
     parser.add_argument("--threads", type=whole("--threads", 1), default=torch.get_num_threads(), help="(%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one network, small, without the slowest to compile")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the CSV")
-    try:
-        run(parser.parse_args(arguments))
-    except UserError as error:
-        print(f"bench.rivals: {error}", file=sys.stderr)
-        return 2
-    return 0
+    run(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

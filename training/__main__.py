@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 from . import distributed
 from .arguments import budget, count, positive
@@ -210,15 +210,12 @@ def done(recipe: Recipe, checkpoint: Path) -> bool:
     return checkpoint.exists() and load_checkpoint(checkpoint, mapped=True)["step"] >= recipe.steps
 
 
-def main(argv: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
     """Trains; 0 when done, 2 for a mistake of the user's, 75 when it was stopped and can be continued."""
     arguments = parser().parse_args(argv)
-    try:
-        with distributed.process_group():
-            finished = train(arguments)
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
+    with distributed.process_group():
+        finished = train(arguments)
     return 0 if finished else 75
 
 

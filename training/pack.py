@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 from .layouts import find_layout
 from .synthesis.archive import decode
@@ -155,7 +155,8 @@ def _coded(frames: list[np.ndarray], width: int) -> bytes:
     return file.getvalue()
 
 
-def main(argv: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.pack", description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of sharp clips and stills")
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write")
@@ -163,13 +164,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if not arguments.size > 0:
         parser.error(f"--size must be above 0, got {arguments.size}")
-    try:
-        taken = pack(arguments.data, arguments.out, arguments.size)
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
+    taken = pack(arguments.data, arguments.out, arguments.size)
     print(f"{arguments.out}: {taken / MIB:.1f} MiB")
-    return 0
 
 
 if __name__ == "__main__":

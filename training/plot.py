@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 from .checkpoint import written_whole
 from .log import read
@@ -40,20 +40,16 @@ def plot(log: Path, picture: Path) -> None:
         figure.savefig(part, format="png", dpi=100)
 
 
-def main(argv: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
     """Draws curves.png beside the log.csv of each folder given."""
     folders = [Path(name) for name in (sys.argv[1:] if argv is None else argv)]
     if not folders:
         print("usage: python -m vdeblur_fast.training.plot FOLDER...", file=sys.stderr)
         return 2
-    try:
-        for folder in folders:
-            plot(folder / "log.csv", folder / "curves.png")
-            print(folder / "curves.png")
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for folder in folders:
+        plot(folder / "log.csv", folder / "curves.png")
+        print(folder / "curves.png")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import told
 
 from .arguments import count, positive
 from .data import clips_of
@@ -25,18 +25,14 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(argv: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
     arguments = parser().parse_args(argv)
-    try:
-        recipe = find(arguments.recipe)
-        crop = arguments.crop or recipe.crop * 4 // 3
-        clips = clips_of(arguments.data, "train", recipe, crop, arguments.seed, arguments.samples)
-        about = {"recipe": recipe.name, "data": arguments.data.resolve().name, "seed": arguments.seed}
-        prepare(clips, arguments.out, arguments.samples, arguments.workers, about)
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
-    return 0
+    recipe = find(arguments.recipe)
+    crop = arguments.crop or recipe.crop * 4 // 3
+    clips = clips_of(arguments.data, "train", recipe, crop, arguments.seed, arguments.samples)
+    about = {"recipe": recipe.name, "data": arguments.data.resolve().name, "seed": arguments.seed}
+    prepare(clips, arguments.out, arguments.samples, arguments.workers, about)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vdeblur_fast import weights
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 from .checkpoint import written_whole
 from .export import commit
@@ -46,31 +46,30 @@ def make_card(trained: dict[str, Any], evaluation: dict[str, Any], data: str, va
     return {**trained, "data": data, "commit": trained["commit"] or commit(), "validation": measured}
 
 
-def main(argv: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
     """Writes NAME.safetensors and NAME.json; 0 when done, 2 for a mistake of the user's."""
     parser = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.ship", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("weights", type=Path, help="a .safetensors file of a training, its card beside it")
     add("evaluation", type=Path, help="what `vdeblur evaluate --json` printed of it")
     add("--data", required=True, help="what it was trained on, in words")
+    add("--history", help="how it came to be, where that took more than one training, in words")
     add("--validation", required=True, help="what was evaluated, in words")
     add("--magnitude", type=Path, help="the card of the MMP-Net that was trained before")
     add("--out", type=Path, default=weights.FOLDER, help="folder of the weights that ship")
     options = parser.parse_args(argv)
-    try:
-        trained = _json(options.weights.with_suffix(".json"))
-        if hashlib.sha256(content := options.weights.read_bytes()).hexdigest() != trained["sha256"]:
-            raise UserError(f"{options.weights} is not the file that its card describes; export it again")
-        card = make_card(trained, _json(options.evaluation), options.data, options.validation)
-        if options.magnitude:
-            card["magnitude_net"] = {k: v for k, v in _json(options.magnitude).items() if k not in ("data", "sha256")}
-        for suffix, part in ((".safetensors", content), (".json", (json.dumps(card, indent=2) + "\n").encode())):
-            with written_whole(options.out / f"{card['network']}{suffix}") as file:
-                file.write_bytes(part)
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
-    return 0
+    trained = _json(options.weights.with_suffix(".json"))
+    if hashlib.sha256(content := options.weights.read_bytes()).hexdigest() != trained["sha256"]:
+        raise UserError(f"{options.weights} is not the file that its card describes; export it again")
+    card = make_card(trained, _json(options.evaluation), options.data, options.validation)
+    if options.history:
+        card["history"] = options.history
+    if options.magnitude:
+        card["magnitude_net"] = {k: v for k, v in _json(options.magnitude).items() if k not in ("data", "sha256")}
+    for suffix, part in ((".safetensors", content), (".json", (json.dumps(card, indent=2) + "\n").encode())):
+        with written_whole(options.out / f"{card['network']}{suffix}") as file:
+            file.write_bytes(part)
 
 
 def _json(path: Path) -> dict[str, Any]:

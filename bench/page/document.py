@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 STYLE = """body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 .3rem } th, td { padding: .2rem .7rem; border-bottom: 1px solid #ddd }
@@ -44,6 +45,13 @@ class Figure:
 
 
 Block = Heading | Text | Table | Figure
+
+
+def write_figures(blocks: Sequence[Block], out: Path, folder: str = "plots") -> None:
+    (out / folder).mkdir(parents=True, exist_ok=True)
+    for block in blocks:
+        if isinstance(block, Figure):
+            (out / folder / f"{block.name}.svg").write_text(block.svg, encoding="utf-8")
 
 
 def markdown(blocks: Sequence[Block], figures: str = "plots") -> str:

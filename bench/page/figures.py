@@ -61,19 +61,20 @@ def attention_memory(results: Results) -> list[Block]:
     rows = results.rows("gsta-memory")
     if not rows:
         return []
-    patches = list(dict.fromkeys(row["patch"] for row in rows))
+    patches = {row["patch"]: int(row["pixels"]) for row in rows}
     forms: dict[str, list[Row]] = {}
     for row in rows:
         forms.setdefault(row["form"], []).append(row)
 
     def draw(_, axes) -> None:
         for name, found in forms.items():
-            places = [patches.index(row["patch"]) for row in found]
-            (line,) = axes.semilogy(places, [float(row["gb"]) for row in found], linewidth=1.2, label=name)
-            for place, row in zip(places, found, strict=True):
+            places, values = [patches[row["patch"]] for row in found], [float(row["gb"]) for row in found]
+            (line,) = axes.loglog(places, values, linewidth=1.2, label=name)
+            for place, gb, row in zip(places, values, found, strict=True):
                 fill = "full" if row["measured"] == "True" else "none"
-                axes.plot(place, float(row["gb"]), "o", color=line.get_color(), fillstyle=fill)
-        axes.set_xticks(range(len(patches)), patches)
+                axes.plot(place, gb, "o", color=line.get_color(), fillstyle=fill)
+        axes.set_xticks(list(patches.values()), list(patches))
+        axes.minorticks_off()
         axes.set_xlabel("patch")
         axes.set_ylabel("GB beyond the input")
         axes.legend(frameon=False)

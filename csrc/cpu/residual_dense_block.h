@@ -16,6 +16,7 @@ constexpr int64_t kLag = 2;          // rows that a layer stays behind the one b
 constexpr int64_t kChunkBlocks = 2;  // blocks of tiles in one task
 constexpr int64_t kMostOutputs = 6;  // output channels in registers at once
 constexpr int64_t kMostInputs = 56;  // input channels transformed at once
+constexpr int64_t kRun = 24;         // products added up in one go
 
 // `size` channels in parts of nearly the same size, up to `most`.
 struct Parts {

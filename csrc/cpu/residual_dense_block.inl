@@ -130,6 +130,20 @@ inline void transform_pixels(const DenseChunk& d, int64_t first, int64_t end, co
     }
 }
 
+// acc += sums of `inputs` products, run by run: a sum that adds up short runs rounds less than one long chain.
+template <int R, int NV>
+VDEBLUR_INLINE void outer_in_runs(V (&acc)[R][NV], const float* weights, const float* vectors, int64_t step,
+                                  int64_t inputs) {
+  for (; inputs > 0; inputs -= kRun, weights += kRun * R, vectors += kRun * step) {
+    V run[R][NV];
+    for (int i = 0; i < R; ++i)
+      for (int v = 0; v < NV; ++v) run[i][v] = broadcast(0.0f);
+    outer<R, NV>(run, weights, 1, R, vectors, step, std::min(inputs, kRun));
+    for (int i = 0; i < R; ++i)
+      for (int v = 0; v < NV; ++v) acc[i][v] = acc[i][v] + run[i][v];
+  }
+}
+
 // products[o] (+)= sum over inputs of weights[input][o] * spectra[input], for R outputs and NV registers of tiles.
 template <int R, int NV>
 VDEBLUR_INLINE void multiply_block(const float* weights, const float* spectra, int64_t inputs, int64_t lanes, bool add,
@@ -137,7 +151,7 @@ VDEBLUR_INLINE void multiply_block(const float* weights, const float* spectra, i
   V acc[R][NV];
   for (int i = 0; i < R; ++i)
     for (int v = 0; v < NV; ++v) acc[i][v] = add ? load(products + i * lanes + v * kWidth) : broadcast(0.0f);
-  outer<R, NV>(acc, weights, 1, R, spectra, lanes, inputs);
+  outer_in_runs<R, NV>(acc, weights, spectra, lanes, inputs);
   for (int i = 0; i < R; ++i)
     for (int v = 0; v < NV; ++v) store(products + i * lanes + v * kWidth, acc[i][v]);
 }
@@ -207,7 +221,7 @@ void fuse_block(const float* weights, const float* bias, int64_t inputs, const f
   V acc[R][NV];
   for (int i = 0; i < R; ++i)
     for (int v = 0; v < NV; ++v) acc[i][v] = broadcast(bias[o + i]);
-  outer<R, NV>(acc, weights, 1, R, panel, NV * kWidth, inputs);
+  outer_in_runs<R, NV>(acc, weights, panel, NV * kWidth, inputs);
   for (int i = 0; i < R; ++i)
     for (int v = 0; v < NV; ++v)
       store(to + i * to_step + v * kWidth, acc[i][v] + load(panel + (o + i) * NV * kWidth + v * kWidth));

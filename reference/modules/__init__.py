@@ -9,6 +9,7 @@ from .mmam import MMAM
 from .non_local import NonLocal
 from .residual_dense_block import RDB
 from .residual_dense_network import ResidualDenseNetwork
+from .strided_conv import StridedConv2d
 
 __all__ = [
     "DTB",
@@ -20,4 +21,5 @@ __all__ = [
     "GlobalSpatioTemporalAttention",
     "NonLocal",
     "ResidualDenseNetwork",
+    "StridedConv2d",
 ]

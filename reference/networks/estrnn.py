@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..modules import RDB, GlobalSpatioTemporalAttention, ResidualDenseNetwork
+from ..modules import RDB, GlobalSpatioTemporalAttention, ResidualDenseNetwork, StridedConv2d
 from .video_network import VideoNetwork
 
 
@@ -31,9 +31,9 @@ class ESTRNN(VideoNetwork):
         self.extract = nn.Sequential(
             nn.Conv2d(3, c, 5, padding=2),
             RDB(c, c, activation=activation),
-            nn.Conv2d(c, 2 * c, 5, 2, 2),
+            StridedConv2d(c, 2 * c, 5, 2, 2),
             RDB(2 * c, c * 3 // 2, activation=activation),
-            nn.Conv2d(2 * c, 4 * c, 5, 2, 2),
+            StridedConv2d(2 * c, 4 * c, 5, 2, 2),
         )
         self.align = ResidualDenseNetwork(n, 2 * c, blocks, activation)
         self.hidden = nn.Sequential(

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
+from ..modules import StridedConv2d
+
 REACH = 12  # frames before and after the current one
 FRAMES = 2 * REACH + 1
 SHRINK = 4  # the selection sees frames averaged over so many pixels each way
@@ -32,13 +34,13 @@ class FrameSelectionNetwork(nn.Module):
     def __init__(self, width: int = 64, channels_per_frame: int = 5):
         super().__init__()
         self.look = nn.Sequential(
-            nn.Conv2d(3 * FRAMES, width, 3, 4, 1),
+            StridedConv2d(3 * FRAMES, width, 3, 4, 1),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, 2, 1),
+            StridedConv2d(width, width, 3, 2, 1),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, 2, 1),
+            StridedConv2d(width, width, 3, 2, 1),
             nn.ReLU(),
-            nn.Conv2d(width, FRAMES * channels_per_frame, 3, 2, 1),
+            StridedConv2d(width, FRAMES * channels_per_frame, 3, 2, 1),
         )
         self.decide = nn.Linear(FRAMES + 1, FRAMES)
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..modules import RDB
+from ..modules import RDB, StridedConv2d
 from .frame_selection import REACH, FrameSelectionNetwork, select, thumbnail
 from .gsta_fusion import AttentionFusion, ConcatFusion, Fusion, NonLocalFusion, Summary
 from .video_network import VideoNetwork
@@ -87,10 +87,10 @@ class GSTANet(VideoNetwork):
         (a, b, c), (g1, g2, g3) = widths, growths
         self.stem = nn.Sequential(nn.Conv2d(3, a, 3, padding=1), nn.ReLU(inplace=True))
         self.encoder1 = dense_module(a, g1)
-        self.down1 = nn.Conv2d(a, b, 3, 2, 1)
+        self.down1 = StridedConv2d(a, b, 3, 2, 1)
         self.encoder2 = dense_module(b, g2)
         self.fuse2 = self._fusion(b, 8)
-        self.down2 = nn.Conv2d(b, c, 3, 2, 1)
+        self.down2 = StridedConv2d(b, c, 3, 2, 1)
         self.encoder3 = nn.Sequential(dense_module(c, g3), dense_module(c, g3))
         self.fuse3 = self._fusion(c, 4)
         self.decoder3 = nn.Sequential(dense_module(c, g3), dense_module(c, g3))

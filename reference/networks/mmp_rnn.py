@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..modules import MMAM, RDB, ResidualDenseNetwork
+from ..modules import MMAM, RDB, ResidualDenseNetwork, StridedConv2d
 from .mmp_net import MMPNet
 from .video_network import VideoNetwork
 
@@ -34,12 +34,12 @@ class Extractor(nn.Module):
     def __init__(self, features: int, outputs: int, mmam: bool, shift: bool, stem_stride: int):
         super().__init__()
         c = features
-        self.stem = nn.Conv2d(3, c, 5, stem_stride, 2)
+        self.stem = StridedConv2d(3, c, 5, stem_stride, 2)
         self.mmam = MMAM(c, shift) if mmam else None
         self.rdb1 = RDB(c, c)
-        self.down1 = nn.Conv2d(c, 2 * c, 5, 2, 2)
+        self.down1 = StridedConv2d(c, 2 * c, 5, 2, 2)
         self.rdb2 = RDB(2 * c, c * 3 // 2)
-        self.down2 = nn.Conv2d(2 * c, outputs, 5, 2 // stem_stride, 2)
+        self.down2 = StridedConv2d(2 * c, outputs, 5, 2 // stem_stride, 2)
 
     def forward(self, frame: torch.Tensor, magnitude: torch.Tensor | None) -> torch.Tensor:
         x = self.stem(frame)

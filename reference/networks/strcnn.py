@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn.functional import relu_
 
-from ..modules import DTB
+from ..modules import DTB, StridedConv2d
 from .video_network import VideoNetwork
 
 CHANNELS = 64
@@ -82,7 +82,7 @@ class STRCNN(VideoNetwork):
         self.filter = nn.Sequential(
             nn.Conv2d(3 * (2 * m + 1), CHANNELS, 5, padding=2),
             nn.ReLU(inplace=True),
-            nn.Conv2d(CHANNELS, own, 3, 2, 1),
+            StridedConv2d(CHANNELS, own, 3, 2, 1),
             nn.ReLU(inplace=True),
         )
         self.encoder = residual_blocks()

@@ -17,7 +17,7 @@ REQUEST = Request("mmp-rnn-tiny", 640, 360, 7, "cpu")
 
 
 def stream():
-    return Deblurrer(filled("mmp-rnn-tiny"), accelerate=False)
+    return Deblurrer(filled("mmp-rnn-tiny"), precision="fp32", accelerate=False)
 
 
 def images(frames=6, height=128, width=192):

@@ -47,8 +47,15 @@ def folder(tmp_path):
     grown = [point("pixels", "a net, ours", 2**n, 3 * 2**n, 2.0**n) for n in (16, 18, 20)]
     grown += [point("frames", "GSTA streamed, ours", n, 7, 5) for n in (1, 5, 25)]
     write_csv(tmp_path / "scaling-cpu.csv", grown)
-    patch = {"patch": "16", "form": "GSTA fused", "gb": 0.0002, "measured": True} | ORIGIN | {"command": "python -m g"}
-    write_csv(tmp_path / "gsta-memory-cpu.csv", [patch, patch | {"patch": "128", "gb": 53.7, "measured": False}])
+    patch = (
+        {"patch": "16", "pixels": 256, "form": "GSTA fused", "gb": 0.0002, "measured": True}
+        | ORIGIN
+        | {"command": "python -m g"}
+    )
+    write_csv(
+        tmp_path / "gsta-memory-cpu.csv",
+        [patch, patch | {"patch": "128", "pixels": 16384, "gb": 53.7, "measured": False}],
+    )
     return tmp_path
 
 

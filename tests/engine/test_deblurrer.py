@@ -29,7 +29,7 @@ def test_a_streamed_clip_equals_the_clip_at_once(name, height, width):
     torch.manual_seed(0)
     network = build(name).eval()
     clip = clip_of(7, height, width)
-    streamed = torch.stack(list(Deblurrer(network, scene_cuts=False).stream(clip)))
+    streamed = torch.stack(list(Deblurrer(network, precision="fp32", scene_cuts=False).stream(clip)))
     padded_height, padded_width = (-(-max(side, network.minimum) // 4) * 4 for side in (height, width))
     padded = pad(clip, [0, padded_width - width, 0, padded_height - height], mode="replicate")
     with torch.no_grad():
@@ -115,7 +115,9 @@ def test_a_change_of_size_begins_a_scene(network):
 
 def test_windows_compute_what_the_papers_evaluate(network):
     clip = clip_of(10, 32, 32)
-    windowed = list(Deblurrer(network, mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip))
+    windowed = list(
+        Deblurrer(network, precision="fp32", mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip)
+    )
     with torch.no_grad():
         first, second = network(clip[None, 0:6])[0], network(clip[None, 2:8])[0]
         last = network(clip[None, 4:10])[0]
@@ -126,7 +128,9 @@ def test_windows_compute_what_the_papers_evaluate(network):
 
 def test_the_last_window_is_moved_back(network):
     clip = clip_of(9, 32, 32)  # windows at 0 and 2 leave one frame: the last one starts at 3
-    windowed = list(Deblurrer(network, mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip))
+    windowed = list(
+        Deblurrer(network, precision="fp32", mode="windows", window=6, overlap=4, scene_cuts=False).stream(clip)
+    )
     with torch.no_grad():
         last = network(clip[None, 3:9])[0]
     torch.testing.assert_close(windowed[8], last[5], rtol=1e-5, atol=1e-5)

@@ -38,9 +38,10 @@ def test_two_processes_train_as_one(tmp_path):
             assert first.keys() == second.keys()
             # Adam makes whole steps of the rounding errors in gradients that are zero (a bias before a batch
             # norm), so only the first gradient is the same to many digits; the losses are.
-            # Batch norms over few pixels make the recurrent one ill-conditioned: alone it is 1.4e-3 off float64.
-            exact = 5e-3 if kind == "recurrent" else 1e-4
-            rough = {"gradient_norm": exact if first["step"] == 1 else 0.05}
+            # Batch norms over few pixels make the recurrent one ill-conditioned: alone it is 1.4e-3 off float64, and
+            # three steps later 6 % apart on AVX-512.
+            exact, later = (5e-3, 0.2) if kind == "recurrent" else (1e-4, 0.05)
+            rough = {"gradient_norm": exact if first["step"] == 1 else later}
             for name in first.keys() - {"seconds"}:
                 decibels = 1e-3 if name.startswith("val_") else 1e-12  # a gain is a small difference
                 close = pytest.approx(second[name], rel=rough.get(name, 1e-3), abs=decibels)

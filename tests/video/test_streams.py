@@ -1,5 +1,7 @@
 """Everything of a file besides the pixels comes along."""
 
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -163,6 +165,27 @@ def test_hdr_mastering_data_stays(tmp_path):
         before, after = open_reader(source).side_data, open_reader(result).side_data
         assert before["CONTENT_LIGHT_LEVEL"] == after["CONTENT_LIGHT_LEVEL"]
         assert before["MASTERING_DISPLAY_METADATA"] == after["MASTERING_DISPLAY_METADATA"]
+
+
+def test_hdr_video_is_encoded_in_silence(tmp_path):
+    source, result = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_video(source, frames=2, pix_fmt="yuv420p10le", options={"x264-params": "cll=1000,400"})
+    script = f"from tests.video.test_timestamps import copy; copy({str(source)!r}, {str(result)!r}, codec='hevc')"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout + ran.stderr == ""
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 9])
+def test_short_hevc_videos_are_decoded_before_they_are_shown(tmp_path, frames):
+    """x265 leaves the decode times of videos shorter than its run of B frames unset."""
+    source, result = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_video(source, frames=frames)
+    copy(source, result, codec="hevc")
+    assert times_of(result) == times_of(source)
+    with av.open(str(result)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert len(packets) == frames
+    assert all(0 <= packet.pts - packet.dts <= 90_000 for packet in packets)
 
 
 def test_truncated_sound_does_not_stop_the_video(tmp_path):

@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import told
 
 from .dataset import SynthesisDataset
 from .sheet import contact_sheet
@@ -13,7 +13,8 @@ from .validation import write_validation
 from .variety import Variety
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told("vdeblur")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.synthesis", description=__doc__)
     parser.add_argument("data", type=Path, help="folder of sharp clips and stills")
     parser.add_argument("out", type=Path, help="folder to write: blurry/NAME/0000.png and sharp/NAME/0000.png")
@@ -29,20 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     split = None if chosen.split == "all" else chosen.split
     if chosen.frames < 1:
         parser.error(f"--frames must be at least 1, got {chosen.frames}")
-    try:
-        if chosen.sheet:
-            variety = Variety() if chosen.all_kinds else None
-            samples = SynthesisDataset(chosen.data, split, 5, chosen.crop, chosen.seed, variety=variety)
-            contact_sheet(samples, chosen.out, chosen.sheet)
-            return 0
-        count = write_validation(
-            chosen.data, chosen.out, split, chosen.frames, seed=chosen.seed, all_kinds=chosen.all_kinds
-        )
-    except UserError as error:
-        print(f"vdeblur: {error}", file=sys.stderr)
-        return 2
+    if chosen.sheet:
+        variety = Variety() if chosen.all_kinds else None
+        samples = SynthesisDataset(chosen.data, split, 5, chosen.crop, chosen.seed, variety=variety)
+        contact_sheet(samples, chosen.out, chosen.sheet)
+        return 0
+    count = write_validation(
+        chosen.data, chosen.out, split, chosen.frames, seed=chosen.seed, all_kinds=chosen.all_kinds
+    )
     print(f"{chosen.out}: {count} sequences")
-    return 0
 
 
 if __name__ == "__main__":

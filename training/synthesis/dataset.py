@@ -87,12 +87,7 @@ class SynthesisDataset(Dataset):
 
     def made(self, index: int) -> tuple[dict[str, torch.Tensor], str]:
         """A sample, and in a few words what was done to it."""
-        cv2.setNumThreads(1)  # samples are made side by side in workers
-        rng = np.random.default_rng([self.seed, index])
-        kind = self.variety.draw(np.random.default_rng([self.seed, index, 1]), self.size) if self.variety else PLAIN
-        response = Response.random(rng)
-        if kind.headroom > 1:
-            response = response.with_headroom(kind.headroom)
+        rng, kind, response = begun(self.seed, index, self.variety, self.size)
         from_clip = bool(self.clips) and rng.random() < self.clip_share
         clip = self._from_clip(rng, response) if from_clip else self._from_stills(rng, response, kind)
         degradation = Degradation.random(rng) if self.degrade else Degradation()
@@ -123,6 +118,17 @@ class SynthesisDataset(Dataset):
             return shaken_clip(pictures, rng, response, self.frames, self.size, kind=kind)
         blur, duty = self.shutter.shake(rng)
         return shaken_clip(pictures, rng, response, self.frames, self.size, blur, duty=duty, kind=kind)
+
+
+def begun(
+    seed: int, index: int, variety: Variety | None, size: tuple[int, int]
+) -> tuple[np.random.Generator, Kind, Response]:
+    """What every sample begins with: its random numbers, what kind it is and how its camera answers to light."""
+    cv2.setNumThreads(1)  # samples are made side by side in workers
+    rng = np.random.default_rng([seed, index])
+    kind = variety.draw(np.random.default_rng([seed, index, 1]), size) if variety else PLAIN
+    response = Response.random(rng)
+    return rng, kind, response.with_headroom(kind.headroom) if kind.headroom > 1 else response
 
 
 def random_turn(rng: np.random.Generator, size: tuple[int, int], backwards: bool = True):

@@ -7,7 +7,6 @@ mean in linear light, the same motion. Noise is drawn on the device, and nothing
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -15,7 +14,7 @@ from torch.utils.data import Dataset
 
 from vdeblur_fast.errors import UserError
 
-from .dataset import draw_turn
+from .dataset import begun, draw_turn
 from .degrade import Degradation
 from .layers import Plane, backdrop
 from .response import Response
@@ -67,12 +66,7 @@ class DeviceClips(Dataset):
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         if not 0 <= index < self.length:
             raise IndexError(f"DeviceClips: index {index} is outside 0..{self.length - 1}")
-        cv2.setNumThreads(1)  # samples are made side by side in workers
-        rng = np.random.default_rng([self.seed, index])
-        kind = self.variety.draw(np.random.default_rng([self.seed, index, 1]), self.size) if self.variety else PLAIN
-        response = Response.random(rng)
-        if kind.headroom > 1:
-            response = response.with_headroom(kind.headroom)
+        rng, kind, response = begun(self.seed, index, self.variety, self.size)
         picture = self.stills[rng.integers(len(self.stills))]
         blur, duty = self.shutter.shake(rng) if self.shutter else (None, None)
         planned = plan(picture, rng, response, self.frames, self.size, blur, duty, kind)

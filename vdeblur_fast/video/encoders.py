@@ -74,6 +74,11 @@ def encoder_options(encoder: str, crf: float | None, preset: str | None) -> dict
     return options
 
 
+def joined(options: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    """Both; of an option that both have, a list "a=1:b=2" of the encoder's own, the parts of both."""
+    return options | {name: f"{options[name]}:{value}" if name in options else value for name, value in more.items()}
+
+
 def pixel_formats(encoder: av.Codec, source: Layout) -> list[str]:
     """The formats of `encoder`, best for a picture of the layout `source` first.
 

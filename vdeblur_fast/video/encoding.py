@@ -10,6 +10,7 @@ from vdeblur_fast.video.encoders import (
     holds_codec,
     open_context,
     pixel_formats,
+    joined,
 )
 from vdeblur_fast.video.errors import OutputError
 from vdeblur_fast.video.frame import Frame
@@ -43,6 +44,7 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._last = -(2**62)
         self._moved = Fraction(0)
+        self._returned = False  # whether a packet came before the last frame
         encoder = find_encoder(codec or default_codec(container))
         if not holds_codec(container.format.name, encoder.name):
             raise misfit(container, codec or encoder.name)
@@ -50,7 +52,7 @@ class VideoEncoder:
         if source.orientation and container.format.name not in HOLD_ORIENTATION:
             self._turn = source.orientation
         self._place(size)
-        self._options = encoder_options(encoder.name, crf, preset) | hdr_options(encoder.name, source.side_data)
+        self._options = joined(encoder_options(encoder.name, crf, preset), hdr_options(encoder.name, source.side_data))
         self._base = time_base(container.format.name, encoder.name, source)
         formats = [check_pixel_format(encoder, pix_fmt)] if pix_fmt else pixel_formats(encoder, source.layout)
         chosen = open_context(encoder, formats, self._set_up)
@@ -69,11 +71,15 @@ class VideoEncoder:
         raw.pts = self._last = max(round(time / self._base), self._last + 1)
         self._moved = max(self._moved, abs(raw.pts * self._base - time))
         self._durations[raw.pts] = round(frame.duration * frame.time_base / self._base)
-        return self._timed(self.stream.encode(raw))
+        packets = self._timed(self.stream.encode(raw))
+        self._returned |= bool(packets)
+        return packets
 
     def flush(self) -> list:
         """The packets of the frames that the encoder still holds."""
         packets = self._timed(self.stream.encode(None))
+        if not self._returned and self.stream.codec_context.name == "libx265":
+            decode_in_time(packets)
         if self._moved > TOLERANCE:
             self._warnings.append(
                 f"some frames were moved by up to {float(self._moved) * 1000:.0f} ms, because this kind "
@@ -119,6 +125,17 @@ class VideoEncoder:
         elif form.family == "gbr":
             colour = colour.for_rgb()
         return colour.for_jpeg() if encoder == "mjpeg" else colour
+
+
+def decode_in_time(packets: list) -> None:
+    """Moves the decode times of a whole video, all alike, so that no frame is decoded after it is shown.
+
+    x265 counts them from a number that it has not set where a video is shorter than its run of B frames; their
+    differences are right.
+    """
+    early = min((packet.pts - packet.dts for packet in packets), default=0)
+    for packet in packets:
+        packet.dts += early
 
 
 def default_codec(container) -> str:
