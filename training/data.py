@@ -13,6 +13,7 @@ from .pairs import AveragedClips, PairedClips
 from .prepared import PreparedClips
 from .recipes import Recipe
 from .synthesis import SynthesisDataset, Variety
+from .synthesis.dataset import end_threads
 from .synthesis.on_device import DeviceClips
 
 VALIDATION_SEED = 20220710
@@ -75,8 +76,6 @@ def validation_clips(folder: Path, recipe: Recipe, clips: int, crop: int | None 
 def clips_of(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
     """Samples for a recipe from one part of a folder: of a published data set its pairs, of any other folder blur made
     from its sharp stills and clips. UserError for an empty one."""
-    import cv2
-
     layout = find_layout(folder)
     made = (
         _pairs(layout, split, recipe, crop, seed, length)
@@ -93,7 +92,7 @@ def clips_of(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, len
             variety=Variety() if recipe.varied else None,
         )
     )
-    cv2.setNumThreads(0)  # OpenCV's threads do not live on in worker processes, which would wait for them
+    end_threads()
     return made
 
 

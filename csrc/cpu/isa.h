@@ -4,15 +4,18 @@
 
 namespace vdeblur {
 
-enum class Isa { portable, avx2, avx512 };
+enum class Isa { portable, avx2, avx512, amx };  // each has those before it
 
 // Floats in a register, by instruction set.
-constexpr int width(Isa isa) { return isa == Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4; }
+constexpr int width(Isa isa) { return isa >= Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4; }
 
 // The best that the processor and the operating system support, or less where force_isa asked for less.
 Isa current_isa();
 
-// "portable", "avx2", "avx512"; "best" undoes it. Throws std::invalid_argument for what this machine cannot run.
+// The best that the processor and the operating system support.
+Isa best_isa();
+
+// "portable", "avx2", "avx512", "amx"; "best" undoes it. Throws std::invalid_argument for what this machine cannot run.
 void force_isa(const std::string& name);
 
 const char* name_of(Isa isa);

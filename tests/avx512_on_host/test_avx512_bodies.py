@@ -45,7 +45,7 @@ def test_the_avx512_bodies_pass_the_operators_tests(tmp_path):
     module = tmp_path / "_cpu.so"
     run([*COMPILER, "-shared", "-fopenmp", *objects, "-o", str(module)])
     said = run(
-        [*PYTEST, "-p", "tests.avx512_on_host.load", "-k", "cpu-avx512", "tests/ops"],
+        [*PYTEST, "-p", "tests.avx512_on_host.load", "-k", "cpu-avx512 or cpu-amx", "tests/ops"],
         cwd=ROOT,
         env=os.environ | {"VDEBLUR_ON_HOST": str(module)},
     )

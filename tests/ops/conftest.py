@@ -1,5 +1,8 @@
 """What the operators' tests share: the bodies this machine can run, and results that start as NaN between fences."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -9,10 +12,10 @@ BODIES = ("cpu-portable", "cpu-avx2", "cpu-avx512", "triton")
 FENCE, FENCE_VALUE = 64, 12345.0
 
 
-@pytest.fixture(params=BODIES)
-def body(request):
-    """Every operator within the test runs on this body; skipped, with the reason, where it cannot."""
-    backend, _, isa = request.param.partition("-")
+@contextlib.contextmanager
+def on_body(name: str) -> Iterator[str]:
+    """Every operator within runs on this body; the test is skipped, with the reason, where it cannot."""
+    backend, _, isa = name.partition("-")
     if backend == "triton" and not triton.interpreting():
         pytest.skip("the Triton interpreter is off; tests/kernels runs these tests with it on")
     if isa:
@@ -21,9 +24,15 @@ def body(request):
         except ValueError as error:
             pytest.skip(str(error))
     with use_backend(backend):
-        yield request.param
+        yield name
     if isa:
         native.module().force_isa("best")
+
+
+@pytest.fixture(params=BODIES)
+def body(request):
+    with on_body(request.param) as name:
+        yield name
 
 
 @pytest.fixture

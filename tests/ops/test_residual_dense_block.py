@@ -20,6 +20,15 @@ from .checking import (
     frames,
     normal,
 )
+from .conftest import BODIES, on_body
+
+
+@pytest.fixture(params=(*BODIES, "cpu-amx"))
+def body(request):
+    """The bodies of every operator, and one more for bfloat16."""
+    with on_body(request.param) as name:
+        yield name
+
 
 # B, C, H, W, G, layers
 SIZES = [
@@ -32,7 +41,7 @@ SIZES = [
     (2, 18, 4, 8, 27, 1),
     (1, 4, 9, 9, 3, 5),
 ]
-CPU = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512"], indirect=True)
+CPU = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512", "cpu-amx"], indirect=True)
 TYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 
 
@@ -65,10 +74,12 @@ def test_residual_dense_block_matches_reference(body, fences, sizes, dtype):
 
 
 @CPU
+@TYPES
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("sizes", [(1, 90, 11, 131, 36, 3), (2, 80, 22, 67, 32, 3), (1, 64, 6, 300, 7, 3)], ids=str)
-def test_residual_dense_block_is_nearly_as_exact_as_pytorch(body, fences, sizes, layout):
-    arguments = given(*sizes, layout=layout)
+def test_residual_dense_block_is_nearly_as_exact_as_pytorch(body, fences, sizes, layout, dtype):
+    x, *parameters = given(*sizes, layout=layout, dtype=dtype)
+    arguments = x, *(p.to(dtype) for p in parameters)
     want = plain(*(a.double() for a in arguments))
     ours, theirs = ((function(*arguments) - want).square().mean().sqrt() for function in (fused, plain))
     assert ours <= 2 * theirs, f"{ours:.3g} beside {theirs:.3g}"

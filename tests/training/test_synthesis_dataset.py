@@ -1,6 +1,8 @@
 """Datasets on small folders, with and without a manifest, and the validation set."""
 
 import pickle
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -93,6 +95,27 @@ def test_workers_make_the_same_samples(folder):
     loader = torch.utils.data.DataLoader(made, batch_size=1, num_workers=2)
     for index, batch in enumerate(loader):
         assert_same({name: part[0] for name, part in batch.items()}, made[index])
+
+
+WORKER = """
+import sys
+from pathlib import Path
+import cv2
+import numpy as np
+from torch.utils.data import DataLoader
+from vdeblur_fast.training.data import clips_of
+from vdeblur_fast.training.recipes import find
+
+cv2.setNumThreads(4)
+cv2.GaussianBlur(np.zeros((2000, 2000), np.float32), (0, 0), 5)
+clips = clips_of(Path(sys.argv[1]), "train", find("mmp-rnn-tiny"), 32, 0, 3)
+print(len(list(DataLoader(clips, batch_size=None, num_workers=1))))
+"""
+
+
+def test_workers_survive_the_threads_that_opencv_had_before(folder):
+    ran = subprocess.run([sys.executable, "-c", WORKER, str(folder)], capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "3\n", ran.stderr
 
 
 def test_crops_need_not_be_square_nor_smaller_than_the_picture(folder):

@@ -76,6 +76,7 @@ class SynthesisDataset(Dataset):
             raise UserError(
                 f"no clip in {folder} is long enough for {frames} blurry frames; use fewer frames or longer clips"
             )
+        end_threads()
 
     def __len__(self) -> int:
         return self.length
@@ -118,6 +119,13 @@ class SynthesisDataset(Dataset):
             return shaken_clip(pictures, rng, response, self.frames, self.size, kind=kind)
         blur, duty = self.shutter.shake(rng)
         return shaken_clip(pictures, rng, response, self.frames, self.size, blur, duty=duty, kind=kind)
+
+
+def end_threads() -> None:
+    """For a process before others that make samples are forked from it: OpenCV's threads do not live on in them, and they
+    would wait for them or fall over what is left of them. Told to use one, it ends the others at once; told to use
+    none, it keeps them."""
+    cv2.setNumThreads(1)
 
 
 def begun(

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from vdeblur_fast.errors import UserError
 
-from .dataset import begun, draw_turn
+from .dataset import begun, draw_turn, end_threads
 from .degrade import Degradation
 from .layers import Plane, backdrop
 from .response import Response
@@ -59,6 +59,7 @@ class DeviceClips(Dataset):
         self.stills = [read_still(path) for path in find_sources(folder, split).stills]
         if not self.stills:
             raise UserError(f"{folder} holds no stills, of which samples are made on a device; use --synthesis cpu")
+        end_threads()
 
     def __len__(self) -> int:
         return self.length

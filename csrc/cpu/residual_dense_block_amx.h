@@ -1,0 +1,15 @@
+// residual_dense_block for bfloat16 on processors with AMX: the convolutions as they are defined, products of tiles.
+#pragma once
+#include "ops.h"
+
+namespace vdeblur::amx {
+
+// Floats that `pack` writes: the weights as tiles, one after the other as they are needed, and the biases.
+int64_t packed_size(const DenseSizes& sizes);
+// parameters: weight and bias of every layer, then of the fusion.
+void pack(const DenseSizes& sizes, const float* const* parameters, float* packed);
+
+int64_t workspace(const ResidualDenseBlock& op);
+void run(const ResidualDenseBlock& op, const float* packed);
+
+}  // namespace vdeblur::amx
