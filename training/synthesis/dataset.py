@@ -122,9 +122,9 @@ class SynthesisDataset(Dataset):
 
 
 def end_threads() -> None:
-    """For a process before others that make samples are forked from it: OpenCV's threads do not live on in them, and they
-    would wait for them or fall over what is left of them. Told to use one, it ends the others at once; told to use
-    none, it keeps them."""
+    """For a process before others that make samples are forked from it: OpenCV's threads do not live on in them, and
+    they would wait for them or fall over what is left of them. Told to use one, it ends the others at once; told to
+    use none, it keeps them."""
     cv2.setNumThreads(1)
 
 

@@ -8,9 +8,9 @@ from vdeblur_fast.video.encoders import (
     encoder_options,
     find_encoder,
     holds_codec,
+    joined,
     open_context,
     pixel_formats,
-    joined,
 )
 from vdeblur_fast.video.errors import OutputError
 from vdeblur_fast.video.frame import Frame
