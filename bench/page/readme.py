@@ -1,4 +1,5 @@
-"""The tables of the README that are made from the results, each between `<!-- table: name -->` and `<!-- end -->`."""
+"""The tables of the README that are made from the results and the model cards, each between `<!-- table: name -->` and
+`<!-- end -->`."""
 
 import re
 from collections.abc import Callable
@@ -7,9 +8,22 @@ from bench.page.document import Table, markdown_table
 from bench.page.papers import called
 from bench.page.results import Results, Row, figure, share, value
 from bench.page.rivals import OURS, by_network, rival
+from vdeblur_fast.weights import available, card
 
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+QUALITY = {"psnr": ".2f", "ssim": ".3f"}
 COUNTED = ("mmp-rnn", "estrnn-c70b7", "estrnn-c90b10", "mmp-net", "srn", "dbn", "ifirnn", "cdvd-tsp", "pwc-net")
+
+SYSTEMS = {
+    "gsta-net": "attention on summaries of frames chosen out of ±12",
+    "gsta-net-small": "the same, narrower",
+    "gsta-net3": "all of ±2, no choice; `gsta-net1` to `5` are Table 3",
+    "david": "four blur levels of three branches, mixed twice by attention",
+    "david-small": "half as wide",
+    "strcnn-dtb": "recurrent, with dynamic temporal blending",
+    "strcnn": "without blending",
+    "cnn": "without recurrence",
+}
 
 
 def gmacs(results: Results) -> str:
@@ -69,11 +83,40 @@ def rivals(results: Results) -> str:
     return says + written(head, rows) if rows else ""
 
 
+def weights(results: Results) -> str:
+    """What the weights that ship gain, as their cards have it."""
+    counts = {row["network"]: row for row in results.counts()}
+    rows = []
+    for name in available():
+        found = card(name)["validation"]
+        size = figure(value(counts.get(name, {}), "true_gmacs"), ".1f")
+        psnr, ssim = (
+            " to ".join(format(found[f"{of}_{when}"], form) for when in ("before", "after"))
+            for of, form in QUALITY.items()
+        )
+        clips, worse = str(found["clips"]), str(found["worse_clips"])
+        rows.append([called(name), size, f"{found['gain']:+.2f} dB", psnr, ssim, clips, worse])
+    return written(["weights", "GMACs at 720p", "gain", "PSNR", "SSIM", "unseen clips", "made worse"], rows)
+
+
+def systems(results: Results) -> str:
+    """The networks whose papers print no counts."""
+    counts = {row["network"]: row for row in results.counts()}
+    rows = [
+        [called(name), f"{int(counts[name]['params']):,}", figure(value(counts[name], "true_gmacs"), ".1f"), what]
+        for name, what in SYSTEMS.items()
+        if name in counts
+    ]
+    return written(["network", "parameters", "true GMACs", "what it is"], rows)
+
+
 def written(head: list[str], rows: list[list[str]]) -> str:
     return markdown_table(Table(head, rows)) if rows else ""
 
 
-TABLES: dict[str, Callable[[Results], str]] = {"gmacs": gmacs, "gsta": gsta, "rivals": rivals}
+TABLES: dict[str, Callable[[Results], str]] = {
+    table.__name__: table for table in (gmacs, gsta, rivals, systems, weights)
+}
 
 
 def rewrite(text: str, results: Results) -> str:
