@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     add("--val-crop", type=positive, metavar="N", help="side of a validation clip (default: --crop)")
     add("--log-every", type=positive, default=50, metavar="N", help="steps between rows of log.csv")
     add("--minutes", type=float, metavar="M", help="save and stop after that long")
-    add("--compile", action="store_true", help="torch.compile the network (for a GPU)")
+    add("--compile", action="store_true", help="torch.compile the network: for a GPU, and for bf16 on a CPU")
     add("--smoke", action="store_true", help="a few tiny steps, to see that everything runs")
     add("--quiet", action="store_true", help="no progress bar")
     return made

@@ -7,9 +7,9 @@ namespace vdeblur::amx {
 // C: four, for accumulators of 16 x 16. A and B of whole depth (32 channels), and of the rest.
 enum Tile { kC, kA = 4, kB, kRestA, kRestB, kTiles };
 
-constexpr int64_t kRows = 16;    // pixels of a C or A; pairs of channels of a B
-constexpr int64_t kColumns = 16; // outputs of a C or B
-constexpr int64_t kDepth = 32;   // channels of an A or B
+constexpr int64_t kRows = 16;     // pixels of a C or A; pairs of channels of a B
+constexpr int64_t kColumns = 16;  // outputs of a C or B
+constexpr int64_t kDepth = 32;    // channels of an A or B
 constexpr int64_t kTileSize = kRows * kDepth;  // bfloat16 of a B
 
 // As the instructions want it.

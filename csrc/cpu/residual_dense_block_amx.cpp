@@ -1,7 +1,7 @@
 // Bands of rows of pixels, the layers of each shortly one after the other, rows in parallel.
 //
-// A pixel's channels lie side by side, those of x first, then those of each layer, so that 16 pixels of a row are a tile
-// as they lie, for every tap of a convolution. Only a ring of a few bands is kept.
+// A pixel's channels lie side by side, those of x first, then those of each layer, so that 16 pixels of a row are a
+// tile as they lie, for every tap of a convolution. Only a ring of a few bands is kept.
 #include "residual_dense_block_amx.h"
 
 #include <omp.h>
@@ -16,7 +16,7 @@
 namespace vdeblur::amx {
 namespace {
 
-constexpr int64_t kBand = 4;  // rows of pixels
+constexpr int64_t kBand = 4;       // rows of pixels
 constexpr int64_t kMostTiles = 4;  // of pixels at once
 
 // bfloat16 as they are stored.
@@ -98,7 +98,9 @@ Half narrowed(float x) {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #elif defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16")

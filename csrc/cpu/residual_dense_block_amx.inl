@@ -32,8 +32,8 @@ VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half
   }
 }
 
-// The outputs of one tile of weights for kPixels tiles of pixels -> out (pixels, kColumns). rows: of the pixels that the
-// taps see, kTaps of them, from the leftmost tap on.
+// The outputs of one tile of weights for kPixels tiles of pixels -> out (pixels, kColumns). rows: of the pixels that
+// the taps see, kTaps of them, from the leftmost tap on.
 template <int kPixels, int kTaps>
 VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t depth, int64_t inputs, const float* packed, float* out) {
   tile_load<kC>(packed, 0);
