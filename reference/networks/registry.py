@@ -56,8 +56,8 @@ def tiny_magnitude_net() -> MMPNet:
 
 
 def tiny_mmp_rnn() -> MMPRNN:
-    """Ours: MMP-RNN with C = 8, and a stem that already halves the resolution."""
-    return MMPRNN(8, 3, 4, magnitude_net=tiny_magnitude_net(), stem_stride=2)
+    """Ours: MMP-RNN with C = 8 and few blocks, and a stem that already halves the resolution."""
+    return MMPRNN(8, 5, 10, magnitude_net=tiny_magnitude_net(), stem_stride=2)
 
 
 def _factories() -> dict[str, Callable[[], nn.Module]]:
