@@ -12,6 +12,7 @@ constexpr int64_t kTile = 4;           // rows and columns of results in a tile
 constexpr int64_t kPatch = kTile + 2;  // rows and columns that they depend on
 constexpr int64_t kFrequencies = kPatch * kPatch;
 constexpr int64_t kEdge = 16;        // floats of a cache line
+constexpr int64_t kLag = 2;          // rows that a layer stays behind the one before it
 constexpr int64_t kChunkBlocks = 2;  // blocks of tiles in one task
 constexpr int64_t kMostOutputs = 6;  // output channels in registers at once
 constexpr int64_t kMostInputs = 56;  // input channels transformed at once

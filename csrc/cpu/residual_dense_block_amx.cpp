@@ -1,7 +1,8 @@
-// Bands of rows of pixels, the layers of each shortly one after the other, rows in parallel.
+// Strips of a frame, one for each thread: row by row, each layer one row behind the one before it. What strips share,
+// a few rows at their edges, each computes for itself, which costs less than to wait for another core and its cache.
 //
 // A pixel's channels lie side by side, those of x first, then those of each layer, so that 16 pixels of a row are a
-// tile as they lie, for every tap of a convolution. Only a ring of a few bands is kept.
+// tile as they lie, for every tap of a convolution. Only a ring of a few rows is kept.
 #include "residual_dense_block_amx.h"
 
 #include <omp.h>
@@ -11,12 +12,11 @@
 #include <cstring>
 
 #include "amx.h"
-#include "dense_schedule.h"
 
 namespace vdeblur::amx {
 namespace {
 
-constexpr int64_t kBand = 4;       // rows of pixels
+constexpr int64_t kLeastRows = 8;  // of a strip
 constexpr int64_t kMostTiles = 4;  // of pixels at once
 
 // bfloat16 as they are stored.
@@ -54,31 +54,40 @@ struct Plan {
   const ResidualDenseBlock& op;
   Places at;
   const float* packed;
-  int64_t rows, chunks, slots;  // see Schedule
-  int64_t depth;                // channels of a pixel
-  int64_t tiles;                // of pixels, in a row
-  Half *pixels, *zeros;
-  float* scratch;
+  int64_t strips;  // of a frame
+  int64_t depth;   // channels of a pixel
+  int64_t tiles;   // of pixels, in a row
+  Half* zeros;     // a row of them
+  float* threads;  // the workspaces of the threads
 
   int64_t line() const { return (tiles * kRows + 2) * depth; }
-  // A row of pixels of the batch, from the one left of the frame on.
-  Half* row(int64_t q, int64_t i) const { return pixels + (q % slots * kBand + i) * line(); }
+  int64_t slots() const { return op.sizes.layers + 2; }  // rows that are kept
+  // Floats of a thread's workspace: the ring of rows, results of tiles, a row of y.
+  int64_t ring() const { return slots() * line() / 2; }
+  int64_t results() const { return kMostTiles * kRows * kColumns; }
+  int64_t lines() const { return tiles * kRows * round_up(op.sizes.channels, kColumns) / 2; }
+  int64_t each() const { return round_up(ring() + results() + lines(), kLine); }
 };
 
 Plan lay_out(const ResidualDenseBlock& op, const float* packed) {
-  Plan k{op, {op.sizes}, packed, divide_up(op.x.height, kBand), kBand, kLag * op.sizes.layers + 3, 0, 0, nullptr,
-         nullptr, nullptr};
+  Plan k{op, {op.sizes}, packed, 0, 0, divide_up(op.x.width, kRows), nullptr, nullptr};
+  const int64_t most = std::max<int64_t>(1, op.x.height / kLeastRows);
+  k.strips = std::clamp<int64_t>(divide_up(op.threads, op.x.batch), 1, most);
   k.depth = k.at.depth();
-  k.tiles = divide_up(op.x.width, kRows);
-  k.pixels = reinterpret_cast<Half*>(aligned(op.workspace));
-  k.zeros = k.pixels + k.slots * kBand * k.line();
-  k.scratch = reinterpret_cast<float*>(k.zeros + k.line());
+  k.threads = aligned(op.workspace);
+  k.zeros = reinterpret_cast<Half*>(k.threads + op.threads * k.each());
   return k;
 }
 
-int64_t scratch_size(const Plan& k) {
-  return kMostTiles * kRows * kColumns + k.tiles * kRows * round_up(k.op.sizes.channels, kColumns) / 2;
-}
+// A thread's part of the workspace.
+struct Room {
+  const Plan& k;
+  float* at;
+  // A row of the frame, from the pixel left of it on.
+  Half* row(int64_t y) const { return reinterpret_cast<Half*>(at) + y % k.slots() * k.line(); }
+  float* results() const { return at + k.ring(); }
+  Half* lines() const { return reinterpret_cast<Half*>(results() + k.results()); }
+};
 
 Half narrowed(float x) {
   uint32_t bits;
@@ -126,7 +135,7 @@ namespace vdeblur::amx {
 #else
 namespace {
 // Never called: best_isa() is another.
-void dense_row(const Plan&, int64_t, int64_t, int64_t, float*) {}
+void dense_strip(const Plan&, int64_t, int64_t, int64_t, const Room&) {}
 }  // namespace
 #endif
 
@@ -159,20 +168,23 @@ void pack(const DenseSizes& sizes, const float* const* parameters, float* packed
 
 int64_t workspace(const ResidualDenseBlock& op) {
   const Plan k = lay_out(op, nullptr);
-  const int64_t halves = (k.slots * kBand + 1) * k.line();
-  return kLine + divide_up(halves, 2) + op.threads * round_up(scratch_size(k), kLine);
+  return kLine + op.threads * k.each() + divide_up(k.line(), 2);
 }
 
 void run(const ResidualDenseBlock& op, const float* packed) {
   const Plan k = lay_out(op, packed);
   std::fill_n(k.zeros, k.line(), Half(0));
-  Schedule<Plan> schedule(k);
 #pragma omp parallel num_threads(op.threads)
   {
     // PyTorch's own kernels may be in the middle of something with the tiles that they have configured.
     Configuration before;
     read_configuration(before);
-    schedule.work(dense_row, k.scratch + omp_get_thread_num() * round_up(scratch_size(k), kLine));
+    const Room room{k, k.threads + omp_get_thread_num() * k.each()};
+#pragma omp for schedule(dynamic)
+    for (int64_t i = 0; i < op.x.batch * k.strips; ++i) {
+      const int64_t strip = i % k.strips, height = op.x.height;
+      dense_strip(k, i / k.strips, strip * height / k.strips, (strip + 1) * height / k.strips, room);
+    }
     before.palette ? configure(before) : release();
   }
 }

@@ -1,5 +1,4 @@
-// The stages of a residual dense block for one row of pixels: stage 0 loads x, stage k computes layer k, the last of
-// them also fuses and stores y.
+// A residual dense block, row by row.
 
 // A register as the 16 bfloat16 nearest to it.
 VDEBLUR_INLINE void store_half(Half* to, V v) {
@@ -119,13 +118,15 @@ void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Hal
   });
 }
 
-// y = fusion + x, by way of `lines` (pixels, channels) where y's channels are not side by side.
-inline void fuse(const Plan& k, int64_t frame, int64_t y, const Half* row, float* out, Half* lines) {
+// y = fusion + x, by way of lines (pixels, channels) where y's channels are not side by side.
+inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
   const Frames& f = k.op.y;
   Half* const image = static_cast<Half*>(f.data) + frame * f.batch_stride + y * f.row_stride;
   const bool direct = f.channel_stride == 1;
   const int64_t step = direct ? f.pixel_stride : round_up(f.channels, kColumns);
-  const Half* const centre[1] = {row + k.depth};
+  const Half* const centre[1] = {room.row(y) + k.depth};
+  float* const out = room.results();
+  Half* const lines = room.lines();
   convolve_row<1>(k, k.op.sizes.layers, centre, out, [&](int64_t first, int64_t pixels, int64_t tile) {
     const int64_t c = tile * kColumns, count = std::min(kColumns, f.channels - c);
     const Half* x = centre[0] + first * k.depth + c;
@@ -146,18 +147,25 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Half* row, float
     for (int64_t i = 0; i < f.width; ++i) image[c * f.channel_stride + i * f.pixel_stride] = lines[i * step + c];
 }
 
-void dense_row(const Plan& k, int64_t stage, int64_t q, int64_t i, float* scratch) {
-  const int64_t frame = q / k.rows, y = q % k.rows * kBand + i, height = k.op.x.height;
-  if (y >= height) return;
-  Half* const row = k.row(q, i);
-  if (stage == 0) return load_row(k, frame, y, row);
-  const Half* const above = y == 0 ? k.zeros : i ? k.row(q, i - 1) : k.row(q - 1, kBand - 1);
-  const Half* const below = y == height - 1 ? k.zeros : i + 1 < kBand ? k.row(q, i + 1) : k.row(q + 1, 0);
-  const Half* const rows[3] = {above, row, below};
-  if (k.op.activation == Activation::gelu)
-    dense_layer<Activation::gelu>(k, stage - 1, rows, row, scratch);
-  else
-    dense_layer<Activation::relu>(k, stage - 1, rows, row, scratch);
-  if (stage == k.op.sizes.layers)
-    fuse(k, frame, y, row, scratch, reinterpret_cast<Half*>(scratch + kMostTiles * kRows * kColumns));
+// Rows first ... end of a frame. A layer needs of the one before it a row more at each edge.
+void dense_strip(const Plan& k, int64_t frame, int64_t first, int64_t end, const Room& room) {
+  const int64_t layers = k.op.sizes.layers, height = k.op.x.height;
+  const auto needed = [&](int64_t y, int64_t more) {
+    return y >= std::max<int64_t>(first - more, 0) && y < std::min(end + more, height);
+  };
+  for (int64_t newest = first - layers; newest < end + layers; ++newest) {
+    if (needed(newest, layers)) load_row(k, frame, newest, room.row(newest));
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      const int64_t y = newest - layer - 1;
+      if (!needed(y, layers - layer - 1)) continue;
+      const Half* const above = y ? room.row(y - 1) : k.zeros;
+      const Half* const below = y + 1 < height ? room.row(y + 1) : k.zeros;
+      const Half* const rows[3] = {above, room.row(y), below};
+      if (k.op.activation == Activation::gelu)
+        dense_layer<Activation::gelu>(k, layer, rows, room.row(y), room.results());
+      else
+        dense_layer<Activation::relu>(k, layer, rows, room.row(y), room.results());
+    }
+    if (needed(newest - layers, 0)) fuse(k, frame, newest - layers, room);
+  }
 }
