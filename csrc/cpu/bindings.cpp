@@ -47,7 +47,7 @@ int64_t run(const Op& op, int64_t (*workspace)(const Op&), void (*body)(const Op
 
 PYBIND11_MODULE(_cpu, m) {
   m.doc() = "The CPU bodies of the operators; see vdeblur_fast.ops.";
-  m.def("isa", [] { return name_of(current_isa()); });
+  m.def("isa", &isa_name);
   m.def("force_isa", &force_isa);
 
   m.def("spatial_squeeze",

@@ -60,7 +60,7 @@ namespace vdeblur::avx512 {
 #endif
 
 #define VDEBLUR_PICK(isa, function)                    \
-  ((isa) >= Isa::avx512 ? &vdeblur::avx512::function   \
+  ((isa) == Isa::avx512 ? &vdeblur::avx512::function   \
    : (isa) == Isa::avx2 ? &vdeblur::avx2::function     \
                         : &vdeblur::portable::function)
 #else

@@ -1,5 +1,6 @@
 #include "isa.h"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 
@@ -25,52 +26,46 @@ namespace {
 #endif
 }
 
-Isa detect() {
+// Each has what those before it have; the first three are those of Isa.
+const std::string kLevels[] = {"portable", "avx2", "avx512", "amx"};
+constexpr int kPortable = 0, kAvx2 = 1, kAvx512 = 2, kAmx = 3;
+
+int detect() {
 #if defined(VDEBLUR_ON_HOST)
-  return Isa::amx;
+  return kAmx;
 #elif defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx2 && avx512) return has_amx() ? Isa::amx : Isa::avx512;
-  return avx2 ? Isa::avx2 : Isa::portable;
+  if (avx2 && avx512) return has_amx() ? kAmx : kAvx512;
+  return avx2 ? kAvx2 : kPortable;
 #else
-  return Isa::portable;
+  return kPortable;
 #endif
 }
 
-const Isa best = detect();
-std::atomic<Isa> current{best};
+const int best = detect();
+std::atomic<int> current{best};
 
 }  // namespace
 
-Isa current_isa() { return current.load(std::memory_order_relaxed); }
+Isa current_isa() { return Isa(std::min(current.load(std::memory_order_relaxed), kAvx512)); }
 
-Isa best_isa() { return best; }
+bool has_tiles() { return current.load(std::memory_order_relaxed) == kAmx; }
+bool best_has_tiles() { return best == kAmx; }
 
-const char* name_of(Isa isa) {
-  switch (isa) {
-    case Isa::amx:
-      return "amx";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::avx2:
-      return "avx2";
-    default:
-      return "portable";
-  }
-}
+std::string isa_name() { return kLevels[current]; }
 
 void force_isa(const std::string& name) {
   if (name == "best") {
     current = best;
     return;
   }
-  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::amx}) {
-    if (name != name_of(isa)) continue;
-    if (isa > best) throw std::invalid_argument("this processor has no " + name + "; its best is " + name_of(best));
-    current = isa;
+  for (int level = kPortable; level <= kAmx; ++level) {
+    if (name != kLevels[level]) continue;
+    if (level > best) throw std::invalid_argument("this processor has no " + name + "; its best is " + kLevels[best]);
+    current = level;
     return;
   }
   throw std::invalid_argument("unknown instruction set '" + name + "'; use portable, avx2, avx512, amx or best");

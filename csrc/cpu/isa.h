@@ -4,20 +4,22 @@
 
 namespace vdeblur {
 
-enum class Isa { portable, avx2, avx512, amx };  // each has those before it
+enum class Isa { portable, avx2, avx512 };
 
 // Floats in a register, by instruction set.
-constexpr int width(Isa isa) { return isa >= Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4; }
+constexpr int width(Isa isa) { return isa == Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4; }
 
 // The best that the processor and the operating system support, or less where force_isa asked for less.
 Isa current_isa();
 
-// The best that the processor and the operating system support.
-Isa best_isa();
+// Whether there are AMX's tiles beside AVX-512, for the bodies that use them: now, and where nothing is forced.
+bool has_tiles();
+bool best_has_tiles();
 
-// "portable", "avx2", "avx512", "amx"; "best" undoes it. Throws std::invalid_argument for what this machine cannot run.
+// "portable", "avx2", "avx512", "amx" (AVX-512 with tiles); "best" undoes it. Throws std::invalid_argument for what this
+// machine cannot run.
 void force_isa(const std::string& name);
 
-const char* name_of(Isa isa);
+std::string isa_name();
 
 }  // namespace vdeblur

@@ -123,13 +123,13 @@ void pack_fusion(const float* weight, int64_t channels, int64_t inputs, float* t
         to[outputs.first(q) * inputs + c * outputs.length(q) + o] = weight[(outputs.first(q) + o) * inputs + c];
 }
 
-bool by_tiles(const ResidualDenseBlock& op) { return current_isa() == Isa::amx && op.x.type == Type::bfloat16; }
+bool by_tiles(const ResidualDenseBlock& op) { return has_tiles() && op.x.type == Type::bfloat16; }
 
 }  // namespace
 
 // What AMX's body wants comes after everything else, where the processor has it.
 int64_t residual_dense_block_packed_size(const DenseSizes& sizes) {
-  return PackedPlaces{sizes}.size() + (best_isa() == Isa::amx ? amx::packed_size(sizes) : 0);
+  return PackedPlaces{sizes}.size() + (best_has_tiles() ? amx::packed_size(sizes) : 0);
 }
 
 void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed) {
@@ -141,7 +141,7 @@ void residual_dense_block_pack(const DenseSizes& sizes, const float* const* para
   for (int64_t i = 0; i < sizes.layers; ++i)
     pack_layer(parameters[2 * i], sizes.growth, sizes.inputs(i), packed + at.ready(i));
   pack_fusion(parameters[2 * sizes.layers], sizes.channels, sizes.all(), packed + at.ready(sizes.layers));
-  if (best_isa() == Isa::amx) amx::pack(sizes, parameters, packed + at.size());
+  if (best_has_tiles()) amx::pack(sizes, parameters, packed + at.size());
 }
 
 bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed) {

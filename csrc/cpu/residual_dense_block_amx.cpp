@@ -134,7 +134,7 @@ namespace {
 namespace vdeblur::amx {
 #else
 namespace {
-// Never called: best_isa() is another.
+// Never called: there are no tiles.
 void dense_strip(const Plan&, int64_t, int64_t, int64_t, const Room&) {}
 }  // namespace
 #endif

@@ -14,6 +14,7 @@ from ..ops import why_not_fused
 from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .phases import compute_in_phases
+from .rectified import rectify
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -23,7 +24,8 @@ class Acceleration:
     """What `accelerate` did to a network; `print` shows it.
 
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
-    their convolutions do. phased: convolutions to few channels that compute several pixels at once.
+    their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
+    convolutions that do the ReLU, or the sum and the ReLU, after them.
     """
 
     device: torch.device
@@ -32,6 +34,7 @@ class Acceleration:
     replaced: dict[str, int]
     folded: int
     phased: int
+    rectified: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -40,6 +43,7 @@ class Acceleration:
         lines += [f"  {kind:22} {count:3} fused" for kind, count in self.replaced.items()]
         lines += [f"  {'BatchNorm2d':22} {self.folded:3} folded"] if self.folded else []
         lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
+        lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -52,8 +56,8 @@ def accelerate(
     """A copy of a network that gives the same and is made to run fast where its parameters are.
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded,
-    large convolutions to few channels compute several pixels at once (in float32 on the CPU), and the copy is in
-    evaluation mode, without gradients. Its interface and state_dict are the network's, which is never changed;
+    large convolutions to few channels compute several pixels at once (in float32 on the CPU), convolutions do the ReLU
+    after them (on the CPU), and the copy is in evaluation mode, without gradients. Its interface and state_dict are the network's, which is never changed;
     `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
@@ -78,10 +82,11 @@ def accelerate(
     folded = len(fold_batch_norms(fast))
     # Measured on CPUs, in float32.
     phased = compute_in_phases(fast) if device.type == "cpu" and dtype == torch.float32 else 0
+    rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     replaced, left = _fuse(fast, torch.empty(0, device=device, dtype=dtype))
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, left)
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, left)
     return fast
 
 

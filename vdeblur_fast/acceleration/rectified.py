@@ -1,0 +1,99 @@
+"""Convolutions that do the ReLU after them, and the addition before it, in one pass over their results.
+
+oneDNN's, by PyTorch's own operators for its compiler, so that nothing is rounded or computed otherwise.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from ..device import cpu_is_fast_at
+from ..reference.modules import StridedConv2d
+from ..reference.networks.strcnn import ResidualBlock
+from .folding import FoldedAway, FoldedConv2d
+
+
+class RectifiedConv2d(nn.Conv2d):
+    """`torch.nn.Conv2d`, then ReLU.
+
+    Equivalent to:
+        torch.relu(torch.nn.functional.conv2d(x, weight, bias, stride, padding, dilation, groups))
+    """
+
+    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        where = self.padding, self.stride, self.dilation, self.groups
+        return torch.ops.mkldnn._convolution_pointwise(input, weight, bias, *where, "relu", [], "")
+
+
+class RectifiedFoldedConv2d(FoldedConv2d, RectifiedConv2d):
+    """... that has a batch norm in between."""
+
+
+class RectifiedStridedConv2d(StridedConv2d, RectifiedConv2d):
+    """... with a stride."""
+
+
+class AddedFoldedConv2d(FoldedConv2d):
+    """The last convolution of a residual block: adds what the block is given, and rectifies the sum."""
+
+    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        where = self.padding, self.stride, self.dilation, self.groups
+        return torch.ops.mkldnn._convolution_pointwise.binary(
+            x, other, self.folded_weight, self.folded_bias, *where, "add", 1.0, "relu", [], ""
+        )
+
+
+class FusedResidualBlock(ResidualBlock):
+    """STRCNN's, whose batch norms are folded.
+
+    Equivalent to:
+        torch.relu(x + body(x))
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, _, _, last, _ = self.body
+        return last.added(first(x), x)
+
+
+class RectifiedAway(nn.ReLU):
+    """A ReLU that the convolution before it does: gives back what it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+RECTIFIED = {
+    nn.Conv2d: RectifiedConv2d,
+    FoldedConv2d: RectifiedFoldedConv2d,
+    StridedConv2d: RectifiedStridedConv2d,
+}
+
+
+def rectify(network: nn.Module, dtype: torch.dtype) -> int:
+    """Makes every convolution of `network` that a ReLU follows in an `nn.Sequential` do it, in place, and the last of
+    each residual block its sum -> how many. None where oneDNN does not compute in this type here.
+
+    The network must be on the CPU and its batch norms folded; what it gives stays the same.
+    """
+    native = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    if not native or not (dtype == torch.float32 or (dtype == torch.bfloat16 and cpu_is_fast_at("bf16"))):
+        return 0
+    count = 0
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            count += _in_chain([child for child in module if not isinstance(child, FoldedAway)])
+        elif type(module) is ResidualBlock and type(module.body[3]) is FoldedConv2d:
+            module.__class__, module.body[3].__class__ = FusedResidualBlock, AddedFoldedConv2d
+            count += 1
+    return count
+
+
+def _in_chain(modules: list[nn.Module]) -> int:
+    count = 0
+    for conv, relu in pairwise(modules):
+        rectified = RECTIFIED.get(type(conv))
+        if rectified and type(relu) is nn.ReLU and conv.padding_mode == "zeros" and not isinstance(conv.padding, str):
+            conv.__class__, relu.__class__ = rectified, RectifiedAway
+            count += 1
+    return count
