@@ -131,6 +131,7 @@ def test_other_convolutions_are_left_alone(conv):
         (nn.Conv2d(6, 8, 3, padding=2, dilation=2, groups=2), (9, 14)),
         (reference.StridedConv2d(6, 8, 3, 2, 1), (9, 14)),
         (reference.StridedConv2d(6, 8, 3, 2, 1), (16, 1)),
+        (nn.ConvTranspose2d(6, 8, 3, 2, 1, output_padding=1), (9, 14)),
     ],
     ids=str,
 )

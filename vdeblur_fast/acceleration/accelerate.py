@@ -57,8 +57,8 @@ def accelerate(
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded,
     large convolutions to few channels compute several pixels at once (in float32 on the CPU), convolutions do the ReLU
-    after them (on the CPU), and the copy is in evaluation mode, without gradients. Its interface and state_dict are the network's, which is never changed;
-    `.acceleration` says what was done.
+    after them (on the CPU), and the copy is in evaluation mode, without gradients. Its interface and state_dict are the
+    network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.

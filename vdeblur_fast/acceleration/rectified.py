@@ -34,6 +34,19 @@ class RectifiedStridedConv2d(StridedConv2d, RectifiedConv2d):
     """... with a stride."""
 
 
+class RectifiedConvTranspose2d(nn.ConvTranspose2d):
+    """`torch.nn.ConvTranspose2d`, then ReLU.
+
+    Equivalent to:
+        y = torch.nn.functional.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
+        torch.relu(y)
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        where = self.padding, self.output_padding, self.stride, self.dilation, self.groups
+        return torch.ops.mkldnn._convolution_transpose_pointwise(input, self.weight, self.bias, *where, "relu", [], "")
+
+
 class AddedFoldedConv2d(FoldedConv2d):
     """The last convolution of a residual block: adds what the block is given, and rectifies the sum."""
 
@@ -67,6 +80,7 @@ RECTIFIED = {
     nn.Conv2d: RectifiedConv2d,
     FoldedConv2d: RectifiedFoldedConv2d,
     StridedConv2d: RectifiedStridedConv2d,
+    nn.ConvTranspose2d: RectifiedConvTranspose2d,
 }
 
 
