@@ -89,6 +89,6 @@ print(explain(pixel_distribute, x[0], torch.randn(3, 8, 32), torch.randn(32, 8),
 
 
 def test_an_instruction_set_this_machine_lacks_is_refused():
-    with pytest.raises(ValueError, match="unknown instruction set 'mmx'; use portable, avx2, avx512 or best"):
+    with pytest.raises(ValueError, match="unknown instruction set 'mmx'; use portable, avx2, avx512, amx or best"):
         native.module().force_isa("mmx")
     assert native.module().isa() in ("portable", "avx2", "avx512", "amx")
