@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench.page.document import Table, markdown_table
 from bench.page.papers import called
-from bench.page.results import Results, Row, figure, share, value
+from bench.page.results import NONE, Results, Row, figure, share, value
 from bench.page.rivals import OURS, by_network, rival
 from vdeblur_fast.weights import available, card
 
@@ -60,7 +60,8 @@ def gsta(results: Results) -> str:
     if not found:
         return ""
     says = (
-        f"On two CPU threads it is {min(gains):.1f} to {max(gains):.1f} times as fast as eager or compiled PyTorch "
+        f"On two CPU threads ({results.rows('gsta')[0]['device']}) it is {min(gains):.1f} to {max(gains):.1f} times as "
+        "fast as eager or compiled PyTorch "
         '(the better),\nwith 8 maps or 16; "limit" is the arithmetic at the speed of a matrix product in the same run '
         "(`pytest bench/test_gsta.py --benchmark`).\n\n"
     )
@@ -76,11 +77,27 @@ def rivals(results: Results) -> str:
         best, ours = rival(found), found.get(OURS)
         gain = value(best, "median_ms") / value(ours, "median_ms") if best and ours and ours["median_ms"] else None
         times = [figure(value(found.get(contender, {}), "median_ms"), ".3g", " ms") for contender in contenders]
-        rows.append([name, *times, figure(gain, ".2f")])
-    head = ["a frame, float32", *contenders, "ours, times faster than the best"]
+        rows.append([name, *times, figure(gain, ".2f"), ours["device"] if ours else NONE])
+    head = ["a frame, float32", *contenders, "ours, times faster than the best", "on"]
     threads = next((row["threads"] for row in results.rows("rivals")), "")
     says = f"Whole networks beside what else would run them, {threads} threads (`python -m bench.rivals`):\n\n"
     return says + written(head, rows) if rows else ""
+
+
+def dense(results: Results) -> str:
+    """How much faster a residual dense block is, of all rows of each dtype."""
+    rows = [row for row in results.rows("residual-dense-block") if value(row, "times_faster")]
+    if not rows:
+        return ""
+    ranges = []
+    for dtype, called_ in (("fp32", "float32"), ("bf16", "bfloat16")):
+        gains = [value(row, "times_faster") for row in rows if f"-{dtype}-" in row["name"]]
+        if gains:
+            ranges.append(f"{min(gains):.1f} to {max(gains):.1f} times in {called_}")
+    return (
+        f"A residual dense block against the better of eager and compiled PyTorch: {', '.join(ranges)},\n"
+        f"on {rows[0]['device']} (`pytest bench/test_residual_dense_block.py --benchmark`)."
+    )
 
 
 def weights(results: Results) -> str:
@@ -115,7 +132,7 @@ def written(head: list[str], rows: list[list[str]]) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    table.__name__: table for table in (gmacs, gsta, rivals, systems, weights)
+    table.__name__: table for table in (dense, gmacs, gsta, rivals, systems, weights)
 }
 
 

@@ -10,7 +10,7 @@ VDEBLUR_INLINE void store_half(Half* to, V v) {
 #endif
 }
 
-// C[p] += A[p] B for kPixels tiles of pixels, `step` bytes apart.
+// C[p] += A[p] B for kPixels tiles of pixels, side by side in a row, whose channels lie `depth` apart.
 template <int kPixels, int kLeft, int kRight>
 VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half* weights) {
   const int64_t stride = sizeof(Half) * depth;
@@ -97,11 +97,12 @@ inline void load_row(const Plan& k, int64_t frame, int64_t y, Half* row) {
   std::fill_n(row, k.depth, Half(0));
   std::fill(row + (x.width + 1) * k.depth, row + k.line(), Half(0));
   Half* to = row + k.depth;
+  if (x.pixel_stride == 1) transpose(from, x.channel_stride, to, k.depth, x.channels, x.width);
   for (int64_t i = 0; i < x.width; ++i, from += x.pixel_stride, to += k.depth) {
     if (x.channel_stride == 1)
       std::memcpy(to, from, sizeof(Half) * x.channels);
     else
-      for (int64_t c = 0; c < x.channels; ++c) to[c] = from[c * x.channel_stride];
+      for (int64_t c = 0; x.pixel_stride != 1 && c < x.channels; ++c) to[c] = from[c * x.channel_stride];
     if (x.channels % 2) to[x.channels] = 0;
   }
 }
@@ -143,6 +144,7 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
     }
   });
   if (direct) return;
+  if (f.pixel_stride == 1) return transpose(lines, step, image, f.channel_stride, f.width, f.channels);
   for (int64_t c = 0; c < f.channels; ++c)
     for (int64_t i = 0; i < f.width; ++i) image[c * f.channel_stride + i * f.pixel_stride] = lines[i * step + c];
 }

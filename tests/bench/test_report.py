@@ -174,7 +174,17 @@ def test_what_ours_loses_by_is_said(tmp_path):
     assert "ours is slower, by 1.25 times, than the best of the others, OpenVINO (too many copies)" in said
     write_csv(tmp_path / "rivals-cpu.csv", [row("OpenVINO", 150), row("ours", 100)])
     assert "ours is 1.50 times as fast as" in markdown(rivals.networks(Results(tmp_path, "cpu")))
-    assert readme.rivals(Results(tmp_path, "cpu")).endswith("| `n` 64x32 | 150 ms | 100 ms | 1.50 |")
+    assert readme.rivals(Results(tmp_path, "cpu")).endswith(
+        f"| `n` 64x32 | 150 ms | 100 ms | 1.50 | {ORIGIN['device']} |"
+    )
+
+
+def test_the_readme_says_how_much_faster_a_dense_block_is(tmp_path):
+    gains = {"RDB c8-fp32-nchw": 2.04, "RDB c8-fp32-nhwc": 1.26, "RDB c8-bf16-nchw": 3.0}
+    rows = [{"name": name, "times_faster": gain} | ORIGIN for name, gain in gains.items()]
+    write_csv(tmp_path / "residual-dense-block-cpu.csv", rows)
+    said = readme.dense(Results(tmp_path, "cpu"))
+    assert f"1.3 to 2.0 times in float32, 3.0 to 3.0 times in bfloat16,\non {ORIGIN['device']}" in said
 
 
 def test_two_runs_are_compared_time_by_time(folder, tmp_path, capsys):
