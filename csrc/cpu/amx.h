@@ -48,6 +48,10 @@ inline void tile_load(const void* from, int64_t stride) {
                      shape.column_bytes[kTile]);
 }
 template <int kTile>
+inline void tile_zero() {
+  __builtin_memset(tiles[kTile], 0, sizeof tiles[kTile]);
+}
+template <int kTile>
 inline void tile_store(void* to, int64_t stride) {
   for (int i = 0; i < shape.rows[kTile]; ++i)
     __builtin_memcpy(static_cast<char*>(to) + i * stride, reinterpret_cast<char*>(tiles[kTile]) + 64 * i, 64);
@@ -80,6 +84,10 @@ inline __attribute__((always_inline)) void tile_load(const void* from, int64_t s
   asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(kTile) : "memory");
 }
 template <int kTile>
+inline __attribute__((always_inline)) void tile_zero() {
+  asm volatile("tilezero %%tmm%c0" ::"i"(kTile));
+}
+template <int kTile>
 inline __attribute__((always_inline)) void tile_store(void* to, int64_t stride) {
   asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(stride), "i"(kTile) : "memory");
 }
@@ -88,5 +96,28 @@ inline __attribute__((always_inline)) void tile_multiply() {
   asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kTile), "i"(kLeft), "i"(kRight));
 }
 #endif
+
+// As long as it lives a thread's tiles are whole, if they are `wanted`; then what they were, for PyTorch's own kernels may
+// be in the middle of something with the tiles that they have configured. It waits for all that was stored: once a thread.
+class Configured {
+ public:
+#if defined(VDEBLUR_ON_HOST) || defined(__x86_64__)
+  explicit Configured(bool wanted) : wanted_(wanted) {
+    if (!wanted_) return;
+    read_configuration(before_);
+    configure(configuration(0));
+  }
+  ~Configured() {
+    if (wanted_) before_.palette ? configure(before_) : release();
+  }
+  Configured(const Configured&) = delete;
+
+ private:
+  const bool wanted_;
+  Configuration before_;
+#else
+  explicit Configured(bool) {}
+#endif
+};
 
 }  // namespace vdeblur::amx

@@ -23,10 +23,10 @@ namespace vdeblur::portable {
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 #endif
 #define VDEBLUR_WIDTH 8
 namespace vdeblur::avx2 {
@@ -39,12 +39,12 @@ namespace vdeblur::avx2 {
 #if defined(VDEBLUR_ON_HOST)
 #elif defined(__clang__)
 #pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), \
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw,avx512f,avx512bw,avx512dq,avx512vl"))), \
                              apply_to = function)
 #else
 #pragma GCC pop_options
 #pragma GCC push_options
-#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")
+#pragma GCC target("avx2,fma,prfchw,avx512f,avx512bw,avx512dq,avx512vl")
 #endif
 #define VDEBLUR_WIDTH 16
 namespace vdeblur::avx512 {

@@ -12,11 +12,12 @@ constexpr int kRowBlock = 8;
 struct DistributeTiles {
   const PixelDistribute& op;
   Isa isa;
-  int64_t maps, channels;  // padded to kRowBlock
+  bool tiles;              // whether by AMX, which has the matrices as it wants them
+  int64_t maps, channels;  // padded to kRowBlock, or to a tile's depth
   int64_t per_frame;
-  const float* weight;     // (maps / block, op channels, block): what one step broadcasts lies together
-  const float* bias;       // (maps)
-  const float* aggregate;  // batch times (channels / block, op maps, block)
+  float* weight;     // (maps / block, op channels, block): what one step broadcasts lies together
+  float* bias;       // (maps)
+  float* aggregate;  // batch times (channels / block, op maps, block)
   float* scratch;
 };
 

@@ -14,11 +14,12 @@ constexpr int kGroup = kAcross * kWidth;
 
 // out[r][p] += sum over s of rows[r][s] * in[s][p] for the pixels of one group, a block of rows at a time.
 template <class T>
-VDEBLUR_INLINE void multiply(Ahead<kDistributeTile, T>& ahead, const float* rows, int64_t row_count, const float* start,
-                             const float* in, int64_t in_step, int64_t steps, const V (&scale)[kAcross], float* out,
-                             int64_t out_step) {
+VDEBLUR_INLINE void multiply(Ahead<kDistributeTile, T>& ahead, Ahead<kDistributeTile, T, true>& room,
+                             const float* rows, int64_t row_count, const float* start, const float* in, int64_t in_step,
+                             int64_t steps, const V (&scale)[kAcross], float* out, int64_t out_step) {
   for (int64_t r = 0; r < row_count; r += kRows, rows += kRows * steps) {
     ahead.ask();
+    room.ask();
     V acc[kRows][kAcross];
     for (int i = 0; i < kRows; ++i)
       for (int j = 0; j < kAcross; ++j) acc[i][j] = broadcast(start ? start[r + i] : 0.0f);
@@ -49,11 +50,13 @@ void distribute_tile_of(const DistributeTiles& k, int64_t index, float* tile, fl
   load_tile<kDistributeTile>(op.x, frame_of<const T>(op.x, b, 0), first, count, tile);
   const int64_t blocks = kDistributeTile / kGroup * ((k.maps + k.channels) / kRows);
   Ahead<kDistributeTile, T> ahead(op.x, frame_of<const T>(op.x, b, 0), first + kDistributeTile, blocks);
+  // Where it will be written too: those lines come as slowly as those that are read.
+  Ahead<kDistributeTile, T, true> room(op.y, frame_of<const T>(op.y, b, 0), first, blocks);
   for (int64_t p = 0; p < count; p += kGroup) {
     V scale[kAcross] = {broadcast(1.0f), broadcast(1.0f), broadcast(1.0f)};
-    multiply(ahead, k.weight, op.maps, k.bias, tile + p, kDistributeTile, op.x.channels, scale, logits, kGroup);
+    multiply(ahead, room, k.weight, op.maps, k.bias, tile + p, kDistributeTile, op.x.channels, scale, logits, kGroup);
     for (int j = 0; j < kAcross; ++j) scale[j] = soften(logits + j * kWidth, op.maps);
-    multiply(ahead, aggregate, op.x.channels, nullptr, logits, kGroup, op.maps, scale, out + p, kDistributeTile);
+    multiply(ahead, room, aggregate, op.x.channels, nullptr, logits, kGroup, op.maps, scale, out + p, kDistributeTile);
   }
   store_tile<kDistributeTile>(op.y, frame_of<T>(op.y, b, 0), first, count, out);
 }

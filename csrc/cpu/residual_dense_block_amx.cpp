@@ -120,6 +120,7 @@ namespace {
 #include "simd.inl"
 #include "tile.inl"
 #include "runs.inl"
+#include "halves.inl"
 #include "activation.inl"
 #include "residual_dense_block_amx.inl"
 }  // namespace

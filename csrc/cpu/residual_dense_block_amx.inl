@@ -1,15 +1,5 @@
 // A residual dense block, row by row.
 
-// A register as the 16 bfloat16 nearest to it.
-VDEBLUR_INLINE void store_half(Half* to, V v) {
-#if defined(VDEBLUR_ON_HOST)
-  store(to, v);
-#else
-  const __m256bh half = _mm512_cvtneps_pbh(v);
-  std::memcpy(to, &half, sizeof half);
-#endif
-}
-
 // C[p] += A[p] B for kPixels tiles of pixels, side by side in a row, whose channels lie `depth` apart.
 template <int kPixels, int kLeft, int kRight>
 VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half* weights) {

@@ -3,8 +3,13 @@
 
 #include <omp.h>
 
+#include "parts.h"
+
 #define VDEBLUR_KERNEL "spatial_squeeze.inl"
 #include "each_isa.h"
+#undef VDEBLUR_KERNEL
+#define VDEBLUR_KERNEL "spatial_squeeze_amx.inl"
+#include "on_amx.h"
 
 namespace vdeblur {
 namespace {
@@ -17,15 +22,16 @@ Isa isa_for(int64_t maps) {
 
 SqueezeChunks cut(const SpatialSqueeze& op) {
   constexpr int64_t kMostChunks = 32, kFewestTiles = 8;
+  const bool tiles = has_tiles() && op.x.type == Type::bfloat16;
   const Isa isa = isa_for(op.maps);
-  const int64_t tiles = divide_up(op.x.pixels(), kSqueezeTile);
-  const int64_t wanted = std::clamp<int64_t>(tiles / kFewestTiles, 1, kMostChunks);
-  const int64_t each = divide_up(tiles, wanted) * kSqueezeTile;
-  const int64_t maps = round_up(op.maps, width(isa)), channels = round_up(op.x.channels, kChannelBlock);
-  float* const weight = op.workspace;
-  float* const bias = weight + channels * maps;
-  return {op,   isa,    maps, channels,   divide_up(op.x.pixels(), each), each,
-          weight, bias, bias + maps};
+  const int64_t pixels = tiles ? amx::kSqueezePixels : kSqueezeTile;
+  const int64_t count = divide_up(op.x.pixels(), pixels);
+  const int64_t each = divide_up(count, std::clamp<int64_t>(count / kFewestTiles, 1, kMostChunks)) * pixels;
+  const int64_t maps = round_up(op.maps, tiles ? amx::kColumns : width(isa));
+  const int64_t channels = round_up(op.x.channels, tiles ? amx::kDepth : kChannelBlock);
+  float* const bias = op.workspace + (tiles ? amx::operand_size(op.maps, op.x.channels) : channels * maps);
+  float* const statistics = bias + (tiles ? amx::start_size(op.maps) : maps);
+  return {op, isa, tiles, maps, channels, divide_up(op.x.pixels(), each), each, op.workspace, bias, statistics};
 }
 
 int64_t scratch_size(const SqueezeChunks& k) {
@@ -34,11 +40,10 @@ int64_t scratch_size(const SqueezeChunks& k) {
 
 void pack_weights(const SqueezeChunks& k) {
   const SpatialSqueeze& op = k.op;
-  float* weight = const_cast<float*>(k.weight);
-  std::fill(weight, k.statistics, 0.0f);
+  std::fill(k.weight, k.statistics, 0.0f);
   for (int64_t m = 0; m < op.maps; ++m) {
-    for (int64_t c = 0; c < op.x.channels; ++c) weight[c * k.maps + m] = op.weight[m * op.x.channels + c];
-    weight[k.channels * k.maps + m] = op.bias[m];
+    for (int64_t c = 0; c < op.x.channels; ++c) k.weight[c * k.maps + m] = op.weight[m * op.x.channels + c];
+    k.bias[m] = op.bias[m];
   }
 }
 
@@ -78,17 +83,19 @@ void merge(const SqueezeChunks& k, int64_t frame) {
 int64_t spatial_squeeze_workspace(const SpatialSqueeze& op) {
   const SqueezeChunks k = cut(op);
   const int64_t frames = op.x.batch * op.x.frames;
-  return (k.channels + 1) * k.maps + frames * k.per_frame * k.size() + op.threads * scratch_size(k);
+  return (k.of(frames * k.per_frame) - op.workspace) + op.threads * VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, &scratch_size)(k);
 }
 
 void spatial_squeeze(const SpatialSqueeze& op) {
   const SqueezeChunks k = cut(op);
   const int64_t frames = op.x.batch * op.x.frames, chunks = frames * k.per_frame;
-  const auto kernel = VDEBLUR_PICK(k.isa, squeeze_chunk);
-  pack_weights(k);
+  const auto kernel = VDEBLUR_IF_TILES(k.tiles, squeeze_chunk, VDEBLUR_PICK(k.isa, squeeze_chunk));
+  const int64_t scratch_each = VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, &scratch_size)(k);
+  VDEBLUR_IF_TILES(k.tiles, pack_squeeze, &pack_weights)(k);
 #pragma omp parallel num_threads(op.threads)
   {
-    float* scratch = k.of(chunks) + omp_get_thread_num() * scratch_size(k);
+    const amx::Configured configured(k.tiles);
+    float* scratch = k.of(chunks) + omp_get_thread_num() * scratch_each;
 #pragma omp for schedule(dynamic)
     for (int64_t chunk = 0; chunk < chunks; ++chunk) kernel(k, chunk, scratch);
 #pragma omp for schedule(dynamic)

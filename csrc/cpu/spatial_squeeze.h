@@ -13,11 +13,12 @@ constexpr int kChannelBlock = 24;
 struct SqueezeChunks {
   const SpatialSqueeze& op;
   Isa isa;
-  int64_t maps;        // padded to the register's width
-  int64_t channels;    // padded to kChannelBlock
+  bool tiles;        // whether by AMX
+  int64_t maps;      // padded to the register's width
+  int64_t channels;  // padded to kChannelBlock, or to a tile's depth
   int64_t per_frame, pixels_each;
-  const float* weight;  // (channels, maps), zero where padded
-  const float* bias;    // (maps)
+  float* weight;  // (channels, maps), zero where padded; or as AMX wants it
+  float* bias;    // (maps)
   float* statistics;
 
   float* of(int64_t chunk) const { return statistics + chunk * size(); }

@@ -61,11 +61,10 @@ VDEBLUR_INLINE void logits_of(const SqueezeChunks& k, const SqueezeScratch& s, A
                               int64_t map) {
   constexpr int R = kPixelRows<NV>;
   for (int64_t p = 0; p < count; p += R) {
-    ahead.ask();
     V acc[R][NV];
     for (auto& row : acc)
       for (int j = 0; j < NV; ++j) row[j] = load(k.bias + map + j * kWidth);
-    outer<R, NV>(acc, s.tile + p, 1, kPixels, k.weight + map, k.maps, k.op.x.channels);
+    outer_asking<R, NV>([&] { ahead.ask(); }, acc, s.tile + p, 1, kPixels, k.weight + map, k.maps, k.op.x.channels);
     for (int i = 0; i < R; ++i)
       for (int j = 0; j < NV; ++j) store(s.weights + (p + i) * k.maps + map + j * kWidth, acc[i][j]);
   }
@@ -103,11 +102,10 @@ VDEBLUR_INLINE void weighted_sums(const SqueezeChunks& k, const SqueezeScratch& 
                                   int64_t count, int64_t map) {
   constexpr int R = kChannelRows<NV>;
   for (int64_t c = 0; c < k.op.x.channels; c += R) {
-    ahead.ask();
     V acc[R][NV];
     for (auto& row : acc)
       for (V& v : row) v = broadcast(0.0f);
-    outer<R, NV>(acc, s.tile + c * kPixels, kPixels, 1, s.weights + map, k.maps, count);
+    outer_asking<R, NV>([&] { ahead.ask(); }, acc, s.tile + c * kPixels, kPixels, 1, s.weights + map, k.maps, count);
     for (int i = 0; i < R; ++i)
       for (int j = 0; j < NV; ++j) {
         float* const sum = s.recent + (c + i) * k.maps + map + j * kWidth;
@@ -130,8 +128,9 @@ inline void flush(const SqueezeChunks& k, const SqueezeScratch& s, float* sums) 
 // Blocks of accumulators that a tile takes, one after the other.
 inline int64_t blocks_of_tile(const SqueezeChunks& k) {
   const int64_t channels = k.op.x.channels, pairs = k.maps / (2 * kWidth), single = k.maps / kWidth % 2;
-  return pairs * (kPixels / kPixelRows<2> + divide_up(channels, kChannelRows<2>)) +
-         single * (kPixels / kPixelRows<1> + divide_up(channels, kChannelRows<1>));
+  const int64_t logits = divide_up(channels, kStepsBetween), sums = kPixels / kStepsBetween;
+  return pairs * (kPixels / kPixelRows<2> * logits + divide_up(channels, kChannelRows<2>) * sums) +
+         single * (kPixels / kPixelRows<1> * logits + divide_up(channels, kChannelRows<1>) * sums);
 }
 
 template <class T>

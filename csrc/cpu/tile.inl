@@ -153,8 +153,9 @@ VDEBLUR_INLINE bool is_plain(const Frames& f, int64_t first, int64_t count) {
 }
 
 // Brings the next tile near, some of its channels at each of `times` while this one is computed: these are more streams
-// than the processor foresees, and what is asked for faster than memory answers holds everything up.
-template <int kTile, class T>
+// than the processor foresees, and what is asked for faster than memory answers holds everything up. Or the place where a
+// tile will be written.
+template <int kTile, class T, bool kToWrite = false>
 struct Ahead {
   const char* next;  // a line further than the first pixel, whose own line mostly came with the tile before
   int64_t stride, channels, each;
@@ -169,9 +170,22 @@ struct Ahead {
     const int64_t n = std::min(each, channels);
     channels -= n;
     for (int64_t i = 0; i < n; ++i, next += stride)
-      for (size_t j = 0; j < kTile * sizeof(T); j += 64) __builtin_prefetch(next + j, 0, 2);
+      for (size_t j = 0; j < kTile * sizeof(T); j += 64) __builtin_prefetch(next + j, kToWrite, 2);
   }
 };
+
+// outer(), which asks for what comes next every few steps: few requests at a time, or the processor waits for room for
+// them.
+constexpr int64_t kStepsBetween = 4;
+template <int R, int NV, class Asker>
+VDEBLUR_INLINE void outer_asking(Asker ask, V (&acc)[R][NV], const float* rows, int64_t row_stride, int64_t row_step,
+                                 const float* vectors, int64_t vector_step, int64_t steps) {
+  for (int64_t k = 0; k < steps; k += kStepsBetween) {
+    ask();
+    outer<R, NV>(acc, rows + k * row_step, row_stride, row_step, vectors + k * vector_step, vector_step,
+                 std::min(kStepsBetween, steps - k));
+  }
+}
 
 template <class T>
 VDEBLUR_INLINE T* frame_of(const Frames& f, int64_t b, int64_t t) {

@@ -72,6 +72,19 @@ ON_HOST Ints widen(__m256i x) {
   return cast<Ints>(
       join(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)), _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1))));
 }
+// The odd 16 bits of a and then of b, which is all that csrc/cpu permutes; and bits of b in place of the odd ones of a.
+ON_HOST Ints odd_words(const Ints& a, const Ints& b) {
+  uint16_t from[64], to[32];
+  storeu(from, cast<Floats>(a));
+  storeu(from + 32, cast<Floats>(b));
+  for (int i = 0; i < 32; ++i) to[i] = from[2 * i + 1];
+  return cast<Ints>(loadu(to));
+}
+ON_HOST Ints blend_odd_words(const Ints& a, const Ints& b) { return (a & 0xffff) | (b & ~0xffff); }
+ON_HOST Ints shift_right(const Ints& a, int n) {
+  typedef uint32_t Unsigned __attribute__((vector_size(64)));
+  return cast<Ints>(cast<Unsigned>(a) >> uint32_t(n));
+}
 
 }  // namespace on_host
 #pragma GCC pop_options
@@ -99,3 +112,9 @@ ON_HOST Ints widen(__m256i x) {
 #define _mm512_castps512_ps256(x) on_host::half(x, 0)
 #undef _mm512_extractf32x8_ps
 #define _mm512_extractf32x8_ps(x, i) on_host::half(x, i)
+#define _mm512_and_epi32(a, b) ((a) & (b))
+#undef _mm512_srli_epi32
+#define _mm512_srli_epi32(a, n) on_host::shift_right(a, n)
+#define _mm512_set_epi16(...) 0
+#define _mm512_permutex2var_epi16(a, odd, b) on_host::odd_words(a, b)
+#define _mm512_mask_blend_epi16(odd, a, b) on_host::blend_odd_words(a, b)

@@ -29,10 +29,18 @@ def on_body(name: str) -> Iterator[str]:
         native.module().force_isa("best")
 
 
-@pytest.fixture(params=BODIES)
-def body(request):
-    with on_body(request.param) as name:
-        yield name
+def fixture_of(*names: str):
+    """`body` for a module whose operator has other bodies than most."""
+
+    @pytest.fixture(params=names)
+    def body(request):
+        with on_body(request.param) as name:
+            yield name
+
+    return body
+
+
+body = fixture_of(*BODIES)
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ from .checking import (
     frames,
     normal,
 )
+from .conftest import BODIES, fixture_of
+
+body = fixture_of(*BODIES, "cpu-amx")
 
 # B, C, H, W, K
 SIZES = [
@@ -73,7 +76,7 @@ def test_pixel_distribute_of_nothing_is_nothing(body):
     assert pixel_distribute(*given(b=0)).shape == (0, 17, 7, 13)
 
 
-@pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
+@pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512", "cpu-amx"], indirect=True)
 def test_pixel_distribute_is_the_same_for_any_number_of_threads(body, fences):
     arguments = given(2, 16, 50, 60, 32)
     check_threads(lambda: pixel_distribute(*arguments))

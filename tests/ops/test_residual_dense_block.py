@@ -20,14 +20,9 @@ from .checking import (
     frames,
     normal,
 )
-from .conftest import BODIES, on_body
+from .conftest import BODIES, fixture_of
 
-
-@pytest.fixture(params=(*BODIES, "cpu-amx"))
-def body(request):
-    """The bodies of every operator, and one more for bfloat16."""
-    with on_body(request.param) as name:
-        yield name
+body = fixture_of(*BODIES, "cpu-amx")
 
 
 # B, C, H, W, G, layers

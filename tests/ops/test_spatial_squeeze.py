@@ -16,6 +16,9 @@ from .checking import (
     frames,
     normal,
 )
+from .conftest import BODIES, fixture_of
+
+body = fixture_of(*BODIES, "cpu-amx")
 
 # B, T, C, H, W, M
 SIZES = [
@@ -99,7 +102,7 @@ def test_spatial_squeeze_of_nothing_is_nothing(body):
     assert [tuple(r.shape) for r in got] == [(0, 3, 17, 3), (0, 3, 17), (0, 3, 3), (0, 3, 3), (0, 3, 1, 7, 13)]
 
 
-@pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2"], indirect=True)
+@pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512", "cpu-amx"], indirect=True)
 def test_spatial_squeeze_is_the_same_for_any_number_of_threads(body, fences):
     arguments = given(2, 2, 16, 50, 60, 8)
     check_threads(lambda: spatial_squeeze(*arguments))
