@@ -58,7 +58,8 @@ class ChoiceMade(nn.Module):
 
 @torch.no_grad()
 def steady(network: VideoNetwork, frames: torch.Tensor) -> tuple[Any, ...]:
-    """frames (past + 2 + future, 3, H, W) -> the moment at which the last of them comes, for `Step`."""
+    """frames (past + 2 + future, 3, H, W) -> the moment at which the last of them comes, for `Step`; all features in the
+    frames' memory order, as a network that keeps to one order would have left them."""
     entries, encoded = [], None
     for frame in frames[:-1]:
         entry, encoded = network.encode(frame[None], encoded)
@@ -66,7 +67,10 @@ def steady(network: VideoNetwork, frames: torch.Tensor) -> tuple[Any, ...]:
     _, decoded = network.decode(entries)
     finished = network.past + 1  # entries whose own image is out
     others = [*map(network.retire, entries[1:finished]), *entries[finished:]]
-    return frames[-1:].clone(), encoded, others, decoded
+    order = torch.channels_last if frames.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    moment = frames[-1:], encoded, others, decoded
+    in_order = lambda leaf: leaf.clone(memory_format=order) if isinstance(leaf, torch.Tensor) and leaf.ndim == 4 else leaf
+    return pytree.tree_map(in_order, moment)
 
 
 def without_choice(network: VideoNetwork, others: Sequence[nn.Module], moment: tuple[Any, ...]):

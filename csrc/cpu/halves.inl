@@ -11,3 +11,56 @@ VDEBLUR_INLINE void store_half(Half* to, V v) {
   std::memcpy(to, &half, sizeof half);
 #endif
 }
+// The first `count` of them.
+VDEBLUR_INLINE void store_halves(Half* to, V v, int64_t count) {
+  if (count == kWidth) return store_half(to, v);
+#if defined(VDEBLUR_ON_HOST)
+  Half all[kWidth];
+  store(all, v);
+  std::memcpy(to, all, sizeof(Half) * count);
+#else
+  const __m256bh half = _mm512_cvtneps_pbh(v);
+  __m256i bits;
+  std::memcpy(&bits, &half, sizeof bits);
+  _mm256_mask_storeu_epi16(to, __mmask16((1u << count) - 1), bits);
+#endif
+}
+
+// Eight floats of each of two places in one register, and the first `count` of each half to two places.
+VDEBLUR_INLINE V load_eights(const float* a, const float* b) {
+#if defined(VDEBLUR_ON_HOST)
+  V v;
+  std::memcpy(&v, a, 32);
+  std::memcpy(reinterpret_cast<char*>(&v) + 32, b, 32);
+  return v;
+#else
+  return _mm512_insertf32x8(_mm512_castps256_ps512(load8(a)), load8(b), 1);
+#endif
+}
+VDEBLUR_INLINE void store_eights(Half* a, Half* b, V v, int64_t count) {
+#if defined(VDEBLUR_ON_HOST)
+  Half all[kWidth];
+  store(all, v);
+  std::memcpy(a, all, sizeof(Half) * count);
+  std::memcpy(b, all + 8, sizeof(Half) * count);
+#else
+  const __m256bh half = _mm512_cvtneps_pbh(v);
+  __m256i bits;
+  std::memcpy(&bits, &half, sizeof bits);
+  const __mmask8 some = __mmask8((1u << count) - 1);
+  _mm_mask_storeu_epi16(a, some, _mm256_castsi256_si128(bits));
+  _mm_mask_storeu_epi16(b, some, _mm256_extracti128_si256(bits, 1));
+#endif
+}
+
+// A call of memcpy takes longer than the few numbers of a pixel.
+VDEBLUR_INLINE void copy_halves(const Half* from, int64_t count, Half* to) {
+#if defined(VDEBLUR_ON_HOST)
+  std::memcpy(to, from, sizeof(Half) * count);
+#else
+  int64_t i = 0;
+  for (; i + 32 <= count; i += 32) _mm512_storeu_si512(to + i, _mm512_loadu_si512(from + i));
+  const __mmask32 rest = __mmask32((uint64_t(1) << (count - i)) - 1);
+  if (rest) _mm512_mask_storeu_epi16(to + i, rest, _mm512_maskz_loadu_epi16(rest, from + i));
+#endif
+}

@@ -26,8 +26,7 @@ using Half = uint16_t;
 struct Places {
   DenseSizes sizes;
   int64_t first(int64_t layer) const { return round_up(sizes.channels, 2) + layer * round_up(sizes.growth, 2); }
-  // Of a pixel; a whole tile of outputs can be stored from every channel on.
-  int64_t depth() const { return round_up(first(sizes.layers) + kColumns, kDepth); }
+  int64_t depth() const { return round_up(first(sizes.layers), kDepth); }  // of a pixel
   bool is_fusion(int64_t layer) const { return layer == sizes.layers; }
   int64_t outputs(int64_t layer) const { return is_fusion(layer) ? sizes.channels : sizes.growth; }
   int64_t taps(int64_t layer) const { return is_fusion(layer) ? 1 : 9; }

@@ -90,7 +90,7 @@ inline void load_row(const Plan& k, int64_t frame, int64_t y, Half* row) {
   if (x.pixel_stride == 1) transpose(from, x.channel_stride, to, k.depth, x.channels, x.width);
   for (int64_t i = 0; i < x.width; ++i, from += x.pixel_stride, to += k.depth) {
     if (x.channel_stride == 1)
-      std::memcpy(to, from, sizeof(Half) * x.channels);
+      copy_halves(from, x.channels, to);
     else
       for (int64_t c = 0; x.pixel_stride != 1 && c < x.channels; ++c) to[c] = from[c * x.channel_stride];
     if (x.channels % 2) to[x.channels] = 0;
@@ -98,14 +98,20 @@ inline void load_row(const Plan& k, int64_t frame, int64_t y, Half* row) {
 }
 
 template <Activation kActivation>
+VDEBLUR_INLINE V activate(V v) {
+  return kActivation == Activation::gelu ? gelu(v) : relu(v);
+}
+
+template <Activation kActivation>
 void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Half* row, float* out) {
+  const int64_t outputs = round_up(k.op.sizes.growth, 2);
   convolve_row<3>(k, layer, rows, out, [&](int64_t first, int64_t pixels, int64_t tile) {
-    // What stands beyond the layer's channels is zero, or is written later.
     Half* to = row + (first + 1) * k.depth + k.at.first(layer) + tile * kColumns;
-    for (int64_t i = 0; i < pixels; ++i, to += k.depth) {
-      const V sum = load(out + i * kColumns);
-      store_half(to, kActivation == Activation::gelu ? gelu(sum) : relu(sum));
-    }
+    const int64_t count = std::min(kColumns, outputs - tile * kColumns);
+    int64_t i = 0;
+    for (; count <= 8 && i + 2 <= pixels; i += 2, to += 2 * k.depth)  // two pixels fill a register
+      store_eights(to, to + k.depth, activate<kActivation>(load_eights(out + i * kColumns, out + (i + 1) * kColumns)), count);
+    for (; i < pixels; ++i, to += k.depth) store_halves(to, activate<kActivation>(load(out + i * kColumns)), count);
   });
 }
 
@@ -124,13 +130,7 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
     Half* to = (direct ? image : lines) + first * step + c;
     for (int64_t i = 0; i < pixels; ++i, to += step, x += k.depth) {
       const V sum = load(out + i * kColumns) + load(x);
-      if (count == kColumns || !direct) {
-        store_half(to, sum);
-      } else {
-        Half some[kColumns];
-        store_half(some, sum);
-        std::memcpy(to, some, sizeof(Half) * count);
-      }
+      store_halves(to, sum, direct ? count : kColumns);
     }
   });
   if (direct) return;

@@ -112,6 +112,7 @@ ON_HOST Ints shift_right(const Ints& a, int n) {
 #define _mm512_castps512_ps256(x) on_host::half(x, 0)
 #undef _mm512_extractf32x8_ps
 #define _mm512_extractf32x8_ps(x, i) on_host::half(x, i)
+#define _mm512_rcp14_ps(x) (on_host::set1(1.0f) / (x))
 #define _mm512_and_epi32(a, b) ((a) & (b))
 #undef _mm512_srli_epi32
 #define _mm512_srli_epi32(a, n) on_host::shift_right(a, n)
