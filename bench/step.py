@@ -58,8 +58,10 @@ class ChoiceMade(nn.Module):
 
 @torch.no_grad()
 def steady(network: VideoNetwork, frames: torch.Tensor) -> tuple[Any, ...]:
-    """frames (past + 2 + future, 3, H, W) -> the moment at which the last of them comes, for `Step`; all features in the
-    frames' memory order, as a network that keeps to one order would have left them."""
+    """frames (past + 2 + future, 3, H, W) -> the moment at which the last of them comes, for `Step`.
+
+    All features have the frames' memory order, as a network that keeps to one order would have left them.
+    """
     entries, encoded = [], None
     for frame in frames[:-1]:
         entry, encoded = network.encode(frame[None], encoded)
@@ -69,7 +71,10 @@ def steady(network: VideoNetwork, frames: torch.Tensor) -> tuple[Any, ...]:
     others = [*map(network.retire, entries[1:finished]), *entries[finished:]]
     order = torch.channels_last if frames.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     moment = frames[-1:], encoded, others, decoded
-    in_order = lambda leaf: leaf.clone(memory_format=order) if isinstance(leaf, torch.Tensor) and leaf.ndim == 4 else leaf
+
+    def in_order(leaf: Any) -> Any:
+        return leaf.clone(memory_format=order) if isinstance(leaf, torch.Tensor) and leaf.ndim == 4 else leaf
+
     return pytree.tree_map(in_order, moment)
 
 

@@ -95,44 +95,13 @@ Half narrowed(float x) {
 }
 
 }  // namespace
-
-#if defined(__x86_64__)
 }  // namespace vdeblur::amx
 
-#include <immintrin.h>
-
-#define VDEBLUR_INLINE inline __attribute__((always_inline))
-#if defined(VDEBLUR_ON_HOST)
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#elif defined(__clang__)
-#pragma clang attribute push( \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))), \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16")
-#endif
-#define VDEBLUR_WIDTH 16
-namespace vdeblur::amx {
-namespace {
-#include "simd.inl"
-#include "tile.inl"
-#include "runs.inl"
-#include "halves.inl"
-#include "activation.inl"
-#include "residual_dense_block_amx.inl"
-}  // namespace
-}  // namespace vdeblur::amx
-#undef VDEBLUR_WIDTH
-#if defined(__clang__) && !defined(VDEBLUR_ON_HOST)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#define VDEBLUR_KERNEL "residual_dense_block_amx.inl"
+#include "on_amx.h"
 
 namespace vdeblur::amx {
-#else
+#if !defined(__x86_64__)
 namespace {
 // Never called: there are no tiles.
 void dense_strip(const Plan&, int64_t, int64_t, int64_t, const Room&) {}
@@ -176,16 +145,13 @@ void run(const ResidualDenseBlock& op, const float* packed) {
   std::fill_n(k.zeros, k.line(), Half(0));
 #pragma omp parallel num_threads(op.threads)
   {
-    // PyTorch's own kernels may be in the middle of something with the tiles that they have configured.
-    Configuration before;
-    read_configuration(before);
+    const Configured configured(true);
     const Room room{k, k.threads + omp_get_thread_num() * k.each()};
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < op.x.batch * k.strips; ++i) {
       const int64_t strip = i % k.strips, height = op.x.height;
       dense_strip(k, i / k.strips, strip * height / k.strips, (strip + 1) * height / k.strips, room);
     }
-    before.palette ? configure(before) : release();
   }
 }
 

@@ -1,5 +1,9 @@
 // A residual dense block, row by row.
 
+#include "runs.inl"
+#include "halves.inl"
+#include "activation.inl"
+
 // C[p] += A[p] B for kPixels tiles of pixels, side by side in a row, whose channels lie `depth` apart.
 template <int kPixels, int kLeft, int kRight>
 VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half* weights) {

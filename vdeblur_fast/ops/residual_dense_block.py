@@ -13,6 +13,7 @@ from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
 from .packing import PackedWeights
 from .recompute import recompute_gradients
+from .registration import LIBRARY, define
 
 NAME = "residual_dense_block"
 
@@ -39,7 +40,7 @@ def residual_dense_block(
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers.
     """
-    return _residual_dense_block(*arguments(x, weights, biases, fuse_weight, fuse_bias, activation))
+    return _operator(*arguments(x, weights, biases, fuse_weight, fuse_bias, activation))
 
 
 def arguments(
@@ -76,17 +77,18 @@ def arguments(
 residual_dense_block.arguments = arguments
 
 
-@torch.library.custom_op("vdeblur::residual_dense_block", mutates_args=())
+def outputs(x: Tensor, *_: Any) -> Tensor:
+    """The result, not yet computed."""
+    return torch.empty_like(x)
+
+
 def _residual_dense_block(
     x: Tensor, weights: list[Tensor], biases: list[Tensor], fuse_weight: Tensor, fuse_bias: Tensor, activation: str
 ) -> Tensor:
     return dispatch.run(NAME, x, weights, biases, fuse_weight, fuse_bias, activation)
 
 
-@_residual_dense_block.register_fake
-def outputs(x: Tensor, *_: Any) -> Tensor:
-    """The result, not yet computed."""
-    return torch.empty_like(x)
+_operator = define(_residual_dense_block, outputs)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -106,7 +108,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     return found[0], found[1 : 1 + layers], found[1 + layers : -2], *found[-2:], None
 
 
-_residual_dense_block.register_autograd(_backward, setup_context=_setup_context)
+torch.library.register_autograd(_operator.name(), _backward, setup_context=_setup_context, lib=LIBRARY)
 
 
 @register_flop_formula(torch.ops.vdeblur.residual_dense_block)
