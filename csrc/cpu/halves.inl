@@ -53,6 +53,21 @@ VDEBLUR_INLINE void store_eights(Half* a, Half* b, V v, int64_t count) {
 #endif
 }
 
+// Numbers 0 ... split - 1 to one place, split ... count - 1 to another.
+VDEBLUR_INLINE void store_in_two(Half* to, Half* next, V v, int64_t split, int64_t count) {
+  store_halves(to, v, split);
+#if defined(VDEBLUR_ON_HOST)
+  Half all[kWidth];
+  store(all, v);
+  std::memcpy(next, all + split, sizeof(Half) * (count - split));
+#else
+  const __m256bh half = _mm512_cvtneps_pbh(v);
+  __m256i bits;
+  std::memcpy(&bits, &half, sizeof bits);
+  _mm256_mask_storeu_epi16(next - split, __mmask16((1u << count) - (1u << split)), bits);
+#endif
+}
+
 // A call of memcpy takes longer than the few numbers of a pixel.
 VDEBLUR_INLINE void copy_halves(const Half* from, int64_t count, Half* to) {
 #if defined(VDEBLUR_ON_HOST)

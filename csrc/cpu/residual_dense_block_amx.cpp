@@ -1,8 +1,8 @@
 // Strips of a frame, one for each thread: row by row, each layer one row behind the one before it. What strips share,
 // a few rows at their edges, each computes for itself, which costs less than to wait for another core and its cache.
 //
-// A pixel's channels lie side by side, those of x first, then those of each layer, so that 16 pixels of a row are a
-// tile as they lie, for every tap of a convolution. Only a ring of a few rows is kept.
+// A row lies in slabs of 32 channels, pixel by pixel, those of x first, then those of each layer, so that 16 pixels of a
+// row are a tile as they lie, for every tap of a convolution. Only a ring of a few rows is kept.
 #include "residual_dense_block_amx.h"
 
 #include <omp.h>
@@ -22,11 +22,11 @@ constexpr int64_t kMostTiles = 4;  // of pixels at once
 // bfloat16 as they are stored.
 using Half = uint16_t;
 
-// Where channels lie in a pixel, and weights among the packed ones. Each layer begins at an even channel.
+// Where channels lie in a row, and weights among the packed ones. Each layer begins at an even channel.
 struct Places {
   DenseSizes sizes;
   int64_t first(int64_t layer) const { return round_up(sizes.channels, 2) + layer * round_up(sizes.growth, 2); }
-  int64_t depth() const { return round_up(first(sizes.layers), kDepth); }  // of a pixel
+  int64_t slabs() const { return divide_up(first(sizes.layers), kDepth); }
   bool is_fusion(int64_t layer) const { return layer == sizes.layers; }
   int64_t outputs(int64_t layer) const { return is_fusion(layer) ? sizes.channels : sizes.growth; }
   int64_t taps(int64_t layer) const { return is_fusion(layer) ? 1 : 9; }
@@ -54,12 +54,14 @@ struct Plan {
   Places at;
   const float* packed;
   int64_t strips;  // of a frame
-  int64_t depth;   // channels of a pixel
   int64_t tiles;   // of pixels, in a row
   Half* zeros;     // a row of them
   float* threads;  // the workspaces of the threads
 
-  int64_t line() const { return (tiles * kRows + 2) * depth; }
+  int64_t slab() const { return (tiles * kRows + 2) * kDepth; }
+  int64_t line() const { return at.slabs() * slab(); }
+  // Of a row's first pixel, which is left of the frame.
+  int64_t channel(int64_t c) const { return c / kDepth * slab() + c % kDepth; }
   int64_t slots() const { return op.sizes.layers + 2; }  // rows that are kept
   // Floats of a thread's workspace: the ring of rows, results of tiles, a row of y.
   int64_t ring() const { return slots() * line() / 2; }
@@ -69,10 +71,9 @@ struct Plan {
 };
 
 Plan lay_out(const ResidualDenseBlock& op, const float* packed) {
-  Plan k{op, {op.sizes}, packed, 0, 0, divide_up(op.x.width, kRows), nullptr, nullptr};
+  Plan k{op, {op.sizes}, packed, 0, divide_up(op.x.width, kRows), nullptr, nullptr};
   const int64_t most = std::max<int64_t>(1, op.x.height / kLeastRows);
   k.strips = std::clamp<int64_t>(divide_up(op.threads, op.x.batch), 1, most);
-  k.depth = k.at.depth();
   k.threads = aligned(op.workspace);
   k.zeros = reinterpret_cast<Half*>(k.threads + op.threads * k.each());
   return k;

@@ -4,23 +4,23 @@
 #include "halves.inl"
 #include "activation.inl"
 
-// C[p] += A[p] B for kPixels tiles of pixels, side by side in a row, whose channels lie `depth` apart.
+// C[p] += A[p] B for kPixels tiles of pixels, side by side in a slab.
 template <int kPixels, int kLeft, int kRight>
-VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half* weights) {
-  const int64_t stride = sizeof(Half) * depth;
+VDEBLUR_INLINE void multiply_tiles(const Half* pixels, const Half* weights) {
+  constexpr int64_t stride = sizeof(Half) * kDepth;
   tile_load<kRight>(weights, 64);
   tile_load<kLeft>(pixels, stride);
   tile_multiply<kC, kLeft, kRight>();
   if constexpr (kPixels > 1) {
-    tile_load<kLeft>(pixels + kRows * depth, stride);
+    tile_load<kLeft>(pixels + kTileSize, stride);
     tile_multiply<kC + 1, kLeft, kRight>();
   }
   if constexpr (kPixels > 2) {
-    tile_load<kLeft>(pixels + 2 * kRows * depth, stride);
+    tile_load<kLeft>(pixels + 2 * kTileSize, stride);
     tile_multiply<kC + 2, kLeft, kRight>();
   }
   if constexpr (kPixels > 3) {
-    tile_load<kLeft>(pixels + 3 * kRows * depth, stride);
+    tile_load<kLeft>(pixels + 3 * kTileSize, stride);
     tile_multiply<kC + 3, kLeft, kRight>();
   }
 }
@@ -28,20 +28,20 @@ VDEBLUR_INLINE void multiply_tiles(const Half* pixels, int64_t depth, const Half
 // The outputs of one tile of weights for kPixels tiles of pixels -> out (pixels, kColumns). rows: of the pixels that
 // the taps see, kTaps of them, from the leftmost tap on.
 template <int kPixels, int kTaps>
-VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t depth, int64_t inputs, const float* packed, float* out) {
+VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inputs, const float* packed, float* out) {
   tile_load<kC>(packed, 0);
   if constexpr (kPixels > 1) tile_load<kC + 1>(packed, 0);
   if constexpr (kPixels > 2) tile_load<kC + 2>(packed, 0);
   if constexpr (kPixels > 3) tile_load<kC + 3>(packed, 0);
   const Half* weights = reinterpret_cast<const Half*>(packed + kColumns);
-  const int64_t whole = inputs / kDepth * kDepth;
   for (int i = 0; i < kTaps; ++i)
     for (int j = 0; j < kTaps; ++j) {
-      const Half* const pixels = rows[i] + j * depth;
-      for (int64_t c = 0; c < whole; c += kDepth, weights += kTileSize)
-        multiply_tiles<kPixels, kA, kB>(pixels + c, depth, weights);
-      if (whole < inputs) {
-        multiply_tiles<kPixels, kRestA, kRestB>(pixels + whole, depth, weights);
+      const Half* pixels = rows[i] + j * kDepth;
+      int64_t c = 0;
+      for (; c + kDepth <= inputs; c += kDepth, pixels += slab, weights += kTileSize)
+        multiply_tiles<kPixels, kA, kB>(pixels, weights);
+      if (c < inputs) {
+        multiply_tiles<kPixels, kRestA, kRestB>(pixels, weights);
         weights += kTileSize;
       }
     }
@@ -53,17 +53,17 @@ VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t depth, int64_t inp
 }
 
 template <int kTaps>
-void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t depth, int64_t inputs, const float* packed,
+void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t slab, int64_t inputs, const float* packed,
                     float* out) {
   switch (tiles) {
     case 1:
-      return convolve<1, kTaps>(rows, depth, inputs, packed, out);
+      return convolve<1, kTaps>(rows, slab, inputs, packed, out);
     case 2:
-      return convolve<2, kTaps>(rows, depth, inputs, packed, out);
+      return convolve<2, kTaps>(rows, slab, inputs, packed, out);
     case 3:
-      return convolve<3, kTaps>(rows, depth, inputs, packed, out);
+      return convolve<3, kTaps>(rows, slab, inputs, packed, out);
     default:
-      return convolve<4, kTaps>(rows, depth, inputs, packed, out);
+      return convolve<4, kTaps>(rows, slab, inputs, packed, out);
   }
 }
 
@@ -76,9 +76,9 @@ VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const
   for (int64_t tile = 0; tile < k.tiles; tile += kMostTiles) {
     const int64_t tiles = std::min(kMostTiles, k.tiles - tile), first = tile * kRows;
     const Half* here[kTaps];
-    for (int i = 0; i < kTaps; ++i) here[i] = rows[i] + first * k.depth;
+    for (int i = 0; i < kTaps; ++i) here[i] = rows[i] + first * kDepth;
     for (int64_t o = 0; o < k.at.output_tiles(layer); ++o) {
-      convolve_tiles<kTaps>(tiles, here, k.depth, inputs, k.packed + k.at.ready(layer) + o * step, out);
+      convolve_tiles<kTaps>(tiles, here, k.slab(), inputs, k.packed + k.at.ready(layer) + o * step, out);
       finish(first, std::min(tiles * kRows, k.op.x.width - first), o);
     }
   }
@@ -88,16 +88,25 @@ VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const
 inline void load_row(const Plan& k, int64_t frame, int64_t y, Half* row) {
   const Frames& x = k.op.x;
   const Half* from = static_cast<const Half*>(x.data) + frame * x.batch_stride + y * x.row_stride;
-  std::fill_n(row, k.depth, Half(0));
-  std::fill(row + (x.width + 1) * k.depth, row + k.line(), Half(0));
-  Half* to = row + k.depth;
-  if (x.pixel_stride == 1) transpose(from, x.channel_stride, to, k.depth, x.channels, x.width);
-  for (int64_t i = 0; i < x.width; ++i, from += x.pixel_stride, to += k.depth) {
-    if (x.channel_stride == 1)
-      copy_halves(from, x.channels, to);
+  for (int64_t c = 0; c < x.channels; c += kDepth, row += k.slab(), from += kDepth * x.channel_stride) {
+    const int64_t channels = std::min(kDepth, x.channels - c);
+    Half* const to = row + kDepth;
+    if (x.pixel_stride == 1)
+      transpose(from, x.channel_stride, to, kDepth, channels, x.width);
+    else if (x.channel_stride == 1)
+      for (int64_t i = 0; i < x.width; ++i) copy_halves(from + i * x.pixel_stride, channels, to + i * kDepth);
     else
-      for (int64_t c = 0; x.pixel_stride != 1 && c < x.channels; ++c) to[c] = from[c * x.channel_stride];
-    if (x.channels % 2) to[x.channels] = 0;
+      for (int64_t i = 0; i < x.width; ++i)
+        for (int64_t j = 0; j < channels; ++j) to[i * kDepth + j] = from[i * x.pixel_stride + j * x.channel_stride];
+    for (int64_t i = 0; channels % 2 && i < x.width; ++i) to[i * kDepth + channels] = 0;
+  }
+}
+
+// Zeros left and right of a row's pixels, which nothing overwrites.
+inline void clear_edges(const Plan& k, Half* row) {
+  for (int64_t slab = 0; slab < k.at.slabs(); ++slab, row += k.slab()) {
+    std::fill_n(row, kDepth, Half(0));
+    std::fill(row + (k.op.x.width + 1) * kDepth, row + k.slab(), Half(0));
   }
 }
 
@@ -106,16 +115,30 @@ VDEBLUR_INLINE V activate(V v) {
   return kActivation == Activation::gelu ? gelu(v) : relu(v);
 }
 
+// The results of 16 outputs or fewer for some pixels, to channels of a slab, and from `split` on to the next one.
+template <Activation kActivation>
+VDEBLUR_INLINE void store_layer(const float* out, int64_t pixels, int64_t count, Half* to, int64_t split, Half* next) {
+  int64_t i = 0;
+  if (split < count) {
+    for (; i < pixels; ++i, to += kDepth, next += kDepth)
+      store_in_two(to, next, activate<kActivation>(load(out + i * kColumns)), split, count);
+    return;
+  }
+  for (; count <= 8 && i + 2 <= pixels; i += 2, to += 2 * kDepth) {  // two pixels fill a register
+    const float* const results = out + i * kColumns;
+    store_eights(to, to + kDepth, activate<kActivation>(load_eights(results, results + kColumns)), count);
+  }
+  for (; i < pixels; ++i, to += kDepth) store_halves(to, activate<kActivation>(load(out + i * kColumns)), count);
+}
+
 template <Activation kActivation>
 void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Half* row, float* out) {
   const int64_t outputs = round_up(k.op.sizes.growth, 2);
   convolve_row<3>(k, layer, rows, out, [&](int64_t first, int64_t pixels, int64_t tile) {
-    Half* to = row + (first + 1) * k.depth + k.at.first(layer) + tile * kColumns;
-    const int64_t count = std::min(kColumns, outputs - tile * kColumns);
-    int64_t i = 0;
-    for (; count <= 8 && i + 2 <= pixels; i += 2, to += 2 * k.depth)  // two pixels fill a register
-      store_eights(to, to + k.depth, activate<kActivation>(load_eights(out + i * kColumns, out + (i + 1) * kColumns)), count);
-    for (; i < pixels; ++i, to += k.depth) store_halves(to, activate<kActivation>(load(out + i * kColumns)), count);
+    const int64_t c = k.at.first(layer) + tile * kColumns, split = kDepth - c % kDepth;
+    Half* const from_first = row + (first + 1) * kDepth;
+    store_layer<kActivation>(out, pixels, std::min(kColumns, outputs - tile * kColumns), from_first + k.channel(c), split,
+                             from_first + k.channel(c + split));
   });
 }
 
@@ -125,17 +148,15 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
   Half* const image = static_cast<Half*>(f.data) + frame * f.batch_stride + y * f.row_stride;
   const bool direct = f.channel_stride == 1;
   const int64_t step = direct ? f.pixel_stride : round_up(f.channels, kColumns);
-  const Half* const centre[1] = {room.row(y) + k.depth};
+  const Half* const centre[1] = {room.row(y) + kDepth};
   float* const out = room.results();
   Half* const lines = room.lines();
   convolve_row<1>(k, k.op.sizes.layers, centre, out, [&](int64_t first, int64_t pixels, int64_t tile) {
-    const int64_t c = tile * kColumns, count = std::min(kColumns, f.channels - c);
-    const Half* x = centre[0] + first * k.depth + c;
+    const int64_t c = tile * kColumns, count = direct ? std::min(kColumns, f.channels - c) : kColumns;
+    const Half* x = centre[0] + first * kDepth + k.channel(c);
     Half* to = (direct ? image : lines) + first * step + c;
-    for (int64_t i = 0; i < pixels; ++i, to += step, x += k.depth) {
-      const V sum = load(out + i * kColumns) + load(x);
-      store_halves(to, sum, direct ? count : kColumns);
-    }
+    for (int64_t i = 0; i < pixels; ++i, to += step, x += kDepth)
+      store_halves(to, load(out + i * kColumns) + load(x), count);
   });
   if (direct) return;
   if (f.pixel_stride == 1) return transpose(lines, step, image, f.channel_stride, f.width, f.channels);
@@ -149,6 +170,7 @@ void dense_strip(const Plan& k, int64_t frame, int64_t first, int64_t end, const
   const auto needed = [&](int64_t y, int64_t more) {
     return y >= std::max<int64_t>(first - more, 0) && y < std::min(end + more, height);
   };
+  for (int64_t slot = 0; slot < k.slots(); ++slot) clear_edges(k, room.row(slot));
   for (int64_t newest = first - layers; newest < end + layers; ++newest) {
     if (needed(newest, layers)) load_row(k, frame, newest, room.row(newest));
     for (int64_t layer = 0; layer < layers; ++layer) {
