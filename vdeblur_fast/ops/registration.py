@@ -25,8 +25,10 @@ def define(body: Callable[..., Any], outputs: Callable[..., Any]) -> Any:
 
 
 def operator(outputs: Callable[..., Any], reference: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Decorates the body `_name`: -> the operator that `define` makes, with the gradients of `reference(*arguments)`, of
-    arguments that are tensors (or None) first and settings last."""
+    """Decorates the body `_name`: -> the operator that `define` makes of it, with gradients.
+
+    They are those of `reference(*arguments)`, of arguments that are tensors (or None) first and settings last.
+    """
 
     def register(body: Callable[..., Any]) -> Any:
         made = define(body, outputs)

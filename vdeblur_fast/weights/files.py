@@ -16,14 +16,25 @@ def load_file(network: nn.Module, path: str | Path, name: str | None = None) -> 
     Raises WeightsError, and leaves the network as it was, for a file that is missing, is no safetensors file, is cut
     short, holds values that are not finite, or does not fit.
     """
-    name = name or type(network).__name__
-    tensors, belongs_to = _read(Path(path))
-    _check(network, name, tensors, belongs_to, Path(path))
+    tensors, belongs_to = read(Path(path))
+    fill(network, name or type(network).__name__, tensors, belongs_to, Path(path))
+
+
+def fill(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path) -> None:
+    """Fills `network` with tensors that were read from `path`, whose metadata name the network `belongs_to`.
+
+    Raises WeightsError, and leaves the network as it was, where they do not fit or are not finite.
+    """
+    _check(network, name, tensors, belongs_to, path)
     own = network.state_dict()
     network.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()})
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
+def read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
+    """The tensors of a .safetensors file, and which network it says they are for.
+
+    Raises WeightsError where it cannot be read.
+    """
     from safetensors import SafetensorError, safe_open
 
     if path.is_dir():
