@@ -159,6 +159,27 @@ def test_a_convolution_does_the_relu_after_it(conv, sizes, norm, precision):
     torch.testing.assert_close(fast(x).double(), other.double()(x.double()), rtol=0.05, atol=0.2)
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("blocks", [1, 4])
+@torch.inference_mode()
+def test_a_chain_adds_up_its_fusion(blocks, channels_last):
+    torch.manual_seed(0)
+    chain = reference.ResidualDenseNetwork(12, 8, blocks).eval()
+    fast = accelerate(chain, "fp32")
+    assert fast.acceleration.summed == 1
+    assert "summed" in str(fast.acceleration)
+    x = torch.randn(2, 12, 9, 14)
+    x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+    want = copy.deepcopy(chain).double()(x.double())
+    error, theirs = ((y - want).abs().max() for y in (fast(x), chain(x)))
+    assert error <= 3 * theirs + 1e-6
+    again = accelerate(chain, "fp32")
+    other = reference.ResidualDenseNetwork(12, 8, blocks).eval()
+    again.load_state_dict(other.state_dict())
+    torch.testing.assert_close(again(x), other(x), rtol=1e-4, atol=1e-4)
+    assert not accelerate(chain, "bf16").acceleration.summed
+
+
 def test_a_residual_block_does_its_sum_with_the_last_convolution():
     block = ResidualBlock(16).eval()
     for norm in (block.body[1], block.body[4]):

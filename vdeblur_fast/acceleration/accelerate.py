@@ -11,6 +11,7 @@ from torch import nn
 from ..device import choose_precision
 from ..modules import FUSED, RDB
 from ..ops import why_not_fused
+from .chains import sum_up_chains
 from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .phases import compute_in_phases
@@ -25,7 +26,8 @@ class Acceleration:
 
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
-    convolutions that do the ReLU, or the sum and the ReLU, after them.
+    convolutions that do the ReLU, or the sum and the ReLU, after them. summed: chains of blocks that add up their
+    fusion.
     """
 
     device: torch.device
@@ -35,6 +37,7 @@ class Acceleration:
     folded: int
     phased: int
     rectified: int
+    summed: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -44,6 +47,7 @@ class Acceleration:
         lines += [f"  {'BatchNorm2d':22} {self.folded:3} folded"] if self.folded else []
         lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
         lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
+        lines += [f"  {'ResidualDenseNetwork':22} {self.summed:3} summed"] if self.summed else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -55,10 +59,10 @@ def accelerate(
 ) -> nn.Module:
     """A copy of a network that gives the same and is made to run fast where its parameters are.
 
-    Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded,
-    large convolutions to few channels compute several pixels at once (in float32 on the CPU), convolutions do the ReLU
-    after them (on the CPU), and the copy is in evaluation mode, without gradients. Its interface and state_dict are the
-    network's, which is never changed; `.acceleration` says what was done.
+    Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded, and
+    the copy is in evaluation mode, without gradients. On the CPU convolutions do the ReLU after them, and in float32
+    large convolutions to few channels compute several pixels at once and chains of residual dense blocks add up their
+    fusion. Its interface and state_dict are the network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.
@@ -82,11 +86,12 @@ def accelerate(
     folded = len(fold_batch_norms(fast))
     # Measured on CPUs, in float32.
     phased = compute_in_phases(fast) if device.type == "cpu" and dtype == torch.float32 else 0
+    summed = sum_up_chains(fast) if device.type == "cpu" and dtype == torch.float32 else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     replaced, left = _fuse(fast, torch.empty(0, device=device, dtype=dtype))
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, left)
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, summed, left)
     return fast
 
 
