@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vdeblur_fast import build, networks
 from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.reference.modules import ResidualDenseNetwork
+from vdeblur_fast.reference.networks import build, networks
 from vdeblur_fast.weights.files import fill, read
 
 from .export import export
