@@ -4,7 +4,8 @@
 
 namespace vdeblur::amx {
 
-// C: four, for accumulators of 16 x 16. A and B of whole depth (32 channels), and of the rest.
+// C: four, for accumulators of 16 x 16. A and B of whole depth (32 channels), and of the rest; where there is no rest,
+// another A and another B.
 enum Tile { kC, kA = 4, kB, kRestA, kRestB, kTiles };
 
 constexpr int64_t kRows = 16;     // pixels of a C or A; pairs of channels of a B
