@@ -9,6 +9,7 @@ HEAD = (
 
 # Why ours is slower, where it is and that is known, by the beginning of a row's name.
 REASONS = {
+    "temporal_squeeze ": "it takes tens of microseconds, nearly all of them to call it",
     "strcnn-dtb ": "nearly all of the time is convolutions, which both leave to oneDNN, and ours concatenates features "
     "besides, 20 ms of a float32 frame",
 }
