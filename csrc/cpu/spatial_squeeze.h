@@ -14,7 +14,8 @@ struct SqueezeChunks {
   const SpatialSqueeze& op;
   Isa isa;
   bool tiles;        // whether by AMX
-  int64_t maps;      // padded to the register's width
+  int64_t fold;      // pixels taken at a time, 1 or 2: each has lanes of its own
+  int64_t maps;      // `fold` times, padded to the register's width
   int64_t channels;  // padded to kChannelBlock, or to a tile's depth
   int64_t per_frame, pixels_each;
   float* weight;  // (channels, maps), zero where padded; or as AMX wants it

@@ -177,12 +177,12 @@ struct Ahead {
 // outer(), which asks for what comes next every few steps: few requests at a time, or the processor waits for room for
 // them.
 constexpr int64_t kStepsBetween = 4;
-template <int R, int NV, class Asker>
+template <int R, int NV, int F, class Asker>
 VDEBLUR_INLINE void outer_asking(Asker ask, V (&acc)[R][NV], const float* rows, int64_t row_stride, int64_t row_step,
                                  const float* vectors, int64_t vector_step, int64_t steps) {
   for (int64_t k = 0; k < steps; k += kStepsBetween) {
     ask();
-    outer<R, NV>(acc, rows + k * row_step, row_stride, row_step, vectors + k * vector_step, vector_step,
+    outer<R, NV, F>(acc, rows + k * row_step, row_stride, row_step, vectors + k * vector_step, vector_step,
                  std::min(kStepsBetween, steps - k));
   }
 }

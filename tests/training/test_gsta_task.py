@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from tests.training.toys import Clips, tiny_gsta_net, toy_clips
-from vdeblur_fast.training.gsta_task import RestorationTask, SelectionTask, restore
-from vdeblur_fast.training.losses import blur_mask, charbonnier, mask_error
+from vdeblur_fast.training.gsta_task import RestorationTask, SelectionTask, restore, restore_all
+from vdeblur_fast.errors import UserError
+from vdeblur_fast.training.losses import blur_mask, charbonnier, mask_error, negative_psnr
 from vdeblur_fast.training.tasks import psnr
 
 
@@ -20,6 +21,34 @@ def test_all_frames_give_what_the_network_gives(fusion):
     clips = batch_of("restoration")["blurry"]
     image, _ = restore(network, clips, torch.ones(2, 5, dtype=torch.bool))
     torch.testing.assert_close(image, network(clips, "valid")[:, 0])
+
+
+@pytest.mark.parametrize("fusion", ["gated", "ungated", "non-local"])
+def test_every_frame_hears_all_the_others(fusion):
+    torch.manual_seed(0)
+    network = tiny_gsta_net(fusion=fusion).eval()
+    clips = batch_of("restoration")["blurry"]
+    images, stacked = restore_all(network, clips)
+    assert images.shape == clips.shape and len(stacked.frame) == 10
+    for clip, found in zip(clips, images, strict=True):
+        entries = [network.encode(frame[None])[0] for frame in clip]
+        for t, image in enumerate(found):
+            others = [entry for i, entry in enumerate(entries) if i != t]
+            torch.testing.assert_close(network.restore(entries[t], others)[0], image)
+
+
+def test_all_frames_may_be_trained_on():
+    batch = batch_of("restoration")
+    torch.manual_seed(0)
+    task = RestorationTask(tiny_gsta_net(), ends="replicate", fidelity="psnr")
+    found = task(batch)
+    assert tuple(found) == task.losses == ("loss", "psnr", "mask")
+    images, stacked = restore_all(task.network, batch["blurry"])
+    assert found["psnr"].item() == pytest.approx(negative_psnr(images, batch["sharp"]).item(), rel=1e-5)
+    middles = RestorationTask(task.network, fidelity="psnr")(batch)  # its masks are of all frames too
+    assert found["mask"].item() == pytest.approx(middles["mask"].item(), rel=1e-5)
+    with pytest.raises(UserError, match="ends=valid"):
+        RestorationTask(tiny_gsta_net(fusion="none"), ends="replicate")
 
 
 def test_each_clip_hears_the_frames_that_it_picked():

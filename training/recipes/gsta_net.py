@@ -8,6 +8,9 @@ An epoch is the 2,103 pairs that GOPRO trains on, 263 steps. Ours, where the pap
 first stage and 200 for each other; Charbonnier for the restoration, which goes on in all stages; the threshold 0.04 and
 the masks' weight 0.1; alpha1 = alpha2 = 1 with dB for the restoration score; EMA and the limit of the gradient's norm.
 Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
+
+`gsta-net-small` is a network of ours, with a recipe of ours, made for a CPU or an hour of a GPU: small crops, in the first
+stage all frames of each clip, the PSNR loss, Muon, and a start from the identity, as for `mmp-rnn-tiny`.
 """
 
 from dataclasses import replace
@@ -37,12 +40,29 @@ RESTORE = Recipe(
     taus=(7, 8, 9, 10, 11, 12, 13),
     frozen=("selector.*",),
 )
+SMALL = replace(
+    RESTORE,
+    ours=f"{RESTORE.ours}, crop, learning_rate, schedule, warmup, ends, fidelity, identity_start, optimizer",
+    crop=96,
+    steps=60_000,
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup=60,
+    ends="replicate",
+    fidelity="psnr",
+    identity_start=True,
+    optimizer="muon",
+    degraded=True,
+    taus=(),
+)
 
 
-def course(network: str, varying: bool = True) -> list[Recipe]:
-    select = replace(RESTORE, network=network, kind="selection", frames=25, steps=200 * EPOCH, frozen=())
+def course(network: str, varying: bool = True, restore: Recipe = RESTORE, later: float = 1e-4) -> list[Recipe]:
+    """later: the learning rate of what follows the first stage."""
+    select = replace(restore, network=network, kind="selection", frames=25, steps=restore.steps // 3, frozen=())
+    select = replace(select, learning_rate=later, ends="valid", identity_start=False)
     stages = [
-        replace(RESTORE, name=f"{network}/restore", network=network),
+        replace(restore, name=f"{network}/restore", network=network),
         replace(select, name=f"{network}/select", us=(5,), starts=(Start("restore"),)),
         replace(select, name=f"{network}/vary", us=(3, 5, 7), starts=(Start("select"),)),
     ]
@@ -51,7 +71,7 @@ def course(network: str, varying: bool = True) -> list[Recipe]:
 
 COURSES = {
     "gsta-net": course("gsta-net"),
-    "gsta-net-small": course("gsta-net-small"),
+    "gsta-net-small": course("gsta-net-small", restore=SMALL, later=2.5e-4),
     "gsta-net4": course("gsta-net4", varying=False),
     "gsta-net5": course("gsta-net5", varying=False),
 }

@@ -130,9 +130,9 @@ class Recipe:
             case "squared":
                 return SquaredTask(network, self.ends, self.weight_penalty)
             case "restoration":
-                return RestorationTask(network, **masks)
+                return RestorationTask(network, ends=self.ends, fidelity=self.fidelity, **masks)
             case "selection":
-                return SelectionTask(network, self.us, self.alpha1, self.alpha2, **masks)
+                return SelectionTask(network, self.us, self.alpha1, self.alpha2, fidelity=self.fidelity, **masks)
         return self._deblur_task(network, magnitude)
 
     def _deblur_task(self, network: nn.Module, magnitude: str | None) -> DeblurTask:
