@@ -77,18 +77,19 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or world_size() == 1:
             return super().forward(x)
-        pixels = x.new_tensor([x.numel() / x.shape[1]])
-        sums = SummedOver.apply(torch.cat([x.sum((0, 2, 3)), pixels]))
+        wide = x.to(self.running_mean.dtype)  # under autocast x may be bfloat16, which counts to 256
+        pixels = wide.new_tensor([x.numel() / x.shape[1]])
+        sums = SummedOver.apply(torch.cat([wide.sum((0, 2, 3)), pixels]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
-        centred = x - mean[:, None, None]
+        centred = wide - mean[:, None, None]
         variance = SummedOver.apply(centred.square().sum((0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 def share_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
