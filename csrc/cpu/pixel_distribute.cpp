@@ -32,13 +32,6 @@ int64_t scratch_size(const DistributeTiles& k) {
   return round_up((k.op.x.channels + k.channels) * kDistributeTile + k.maps * 3 * width(k.isa), 16);
 }
 
-// (rows, columns) -> (padded rows / block, columns, block), zero where padded.
-void pack(const float* from, int64_t rows, int64_t padded, int64_t columns, int64_t block, float* to) {
-  for (int64_t r = 0; r < padded; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      to[r / block * block * columns + c * block + r % block] = r < rows ? from[r * columns + c] : 0.0f;
-}
-
 void pack_matrices(const DistributeTiles& k) {
   const PixelDistribute& op = k.op;
   const int64_t block = rows_of(k.isa);

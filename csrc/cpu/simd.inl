@@ -1,12 +1,6 @@
 // One register of floats, V, as wide as the instruction set has them, and the few things kernels do with it.
 // Included by each_isa.h, once for each.
 
-VDEBLUR_INLINE int64_t both_bits(const float* pair) {
-  int64_t bits;
-  std::memcpy(&bits, pair, sizeof bits);
-  return bits;
-}
-
 #if VDEBLUR_WIDTH == 4
 constexpr int kRegisters = 16;
 typedef float V __attribute__((vector_size(16)));
@@ -15,7 +9,6 @@ typedef int32_t VInt __attribute__((vector_size(16)));
 VDEBLUR_INLINE V load(const float* p) { V v; std::memcpy(&v, p, sizeof v); return v; }
 VDEBLUR_INLINE void store(float* p, V v) { std::memcpy(p, &v, sizeof v); }
 VDEBLUR_INLINE V broadcast(float x) { return V{x, x, x, x}; }
-VDEBLUR_INLINE V broadcast_pair(const float* p) { return V{p[0], p[1], p[0], p[1]}; }
 VDEBLUR_INLINE V fma(V a, V b, V c) { return a * b + c; }
 // Of a NaN and a number both return the second, as the x86 instructions do.
 VDEBLUR_INLINE V max(V a, V b) { return a > b ? a : b; }
@@ -39,7 +32,6 @@ typedef __m256 V;
 VDEBLUR_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
 VDEBLUR_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v); }
 VDEBLUR_INLINE V broadcast(float x) { return _mm256_set1_ps(x); }
-VDEBLUR_INLINE V broadcast_pair(const float* p) { return _mm256_castsi256_ps(_mm256_set1_epi64x(both_bits(p))); }
 VDEBLUR_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
 VDEBLUR_INLINE V max(V a, V b) { return _mm256_max_ps(a, b); }
 VDEBLUR_INLINE V min(V a, V b) { return _mm256_min_ps(a, b); }
@@ -56,7 +48,6 @@ typedef __m512 V;
 VDEBLUR_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
 VDEBLUR_INLINE void store(float* p, V v) { _mm512_storeu_ps(p, v); }
 VDEBLUR_INLINE V broadcast(float x) { return _mm512_set1_ps(x); }
-VDEBLUR_INLINE V broadcast_pair(const float* p) { return _mm512_castsi512_ps(_mm512_set1_epi64(both_bits(p))); }
 VDEBLUR_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 VDEBLUR_INLINE V max(V a, V b) { return _mm512_max_ps(a, b); }
 VDEBLUR_INLINE V min(V a, V b) { return _mm512_min_ps(a, b); }
@@ -86,18 +77,9 @@ VDEBLUR_INLINE V exp(V x) {
   return p * power_of_two(n);
 }
 
-// The F numbers at p, again and again.
-template <int F>
-VDEBLUR_INLINE V spread(const float* p) {
-  static_assert(F == 1 || F == 2);
-  if constexpr (F == 1) return broadcast(*p);
-  else return broadcast_pair(p);
-}
-
 // acc[i][j] += sum over k of rows[i * row_stride + k * row_step] * vectors[k * vector_step + j * kWidth ...]
-// R x NV accumulators stay in registers: per step NV loads, R broadcasts and R * NV multiply-adds. With F = 2 it is two
-// numbers of a row at a time, by turns the factors of even and of odd lanes.
-template <int R, int NV, int F = 1>
+// R x NV accumulators stay in registers: per step NV loads, R broadcasts and R * NV multiply-adds.
+template <int R, int NV>
 VDEBLUR_INLINE void outer(V (&acc)[R][NV], const float* rows, int64_t row_stride, int64_t row_step,
                           const float* vectors, int64_t vector_step, int64_t steps) {
   for (int64_t k = 0; k < steps; ++k) {
@@ -106,7 +88,7 @@ VDEBLUR_INLINE void outer(V (&acc)[R][NV], const float* rows, int64_t row_stride
     for (int j = 0; j < NV; ++j) b[j] = load(vectors + j * kWidth);
 #pragma GCC unroll 32
     for (int i = 0; i < R; ++i) {
-      const V a = spread<F>(rows + i * row_stride);
+      const V a = broadcast(rows[i * row_stride]);
 #pragma GCC unroll 8
       for (int j = 0; j < NV; ++j) acc[i][j] = fma(a, b[j], acc[i][j]);
     }

@@ -15,36 +15,26 @@ namespace vdeblur {
 namespace {
 
 SqueezeChunks cut(const SpatialSqueeze& op) {
-  constexpr int64_t kMostChunks = 32, kFewestTiles = 8;
   const bool tiles = has_tiles() && op.x.type == Type::bfloat16;
-  const Isa isa = current_isa();
-  const int64_t fold = !tiles && 2 * op.maps <= width(isa) ? 2 : 1;
+  const int64_t kMostChunks = 32, kFewestTiles = tiles ? 8 : 4;
   const int64_t pixels = tiles ? amx::kSqueezePixels : kSqueezeTile;
   const int64_t count = divide_up(op.x.pixels(), pixels);
   const int64_t each = divide_up(count, std::clamp<int64_t>(count / kFewestTiles, 1, kMostChunks)) * pixels;
-  const int64_t maps = round_up(fold * op.maps, tiles ? amx::kColumns : width(isa));
+  const int64_t maps = round_up(op.maps, tiles ? amx::kColumns : kRowBlock);
   const int64_t channels = round_up(op.x.channels, tiles ? amx::kDepth : kChannelBlock);
-  float* const bias = op.workspace + (tiles ? amx::operand_size(op.maps, op.x.channels) : channels * maps);
+  float* const bias = op.workspace + (tiles ? amx::operand_size(op.maps, op.x.channels) : maps * op.x.channels);
   float* const statistics = bias + (tiles ? amx::start_size(op.maps) : maps);
-  return {op, isa, tiles, fold, maps, channels, divide_up(op.x.pixels(), each), each, op.workspace, bias, statistics};
-}
-
-int64_t scratch_size(const SqueezeChunks& k) {
-  return round_up((k.channels + k.maps + 2) * kSqueezeTile + k.channels * width(k.isa) + (k.channels + 1) * k.maps, 16);
+  return {op, current_isa(), tiles, maps, channels, divide_up(op.x.pixels(), each), each, op.workspace, bias, statistics};
 }
 
 void pack_weights(const SqueezeChunks& k) {
   const SpatialSqueeze& op = k.op;
-  std::fill(k.weight, k.statistics, 0.0f);
-  for (int64_t lane = 0; lane < k.fold * op.maps; ++lane) {
-    const int64_t m = lane / k.fold;
-    for (int64_t c = 0; c < op.x.channels; ++c) k.weight[c * k.maps + lane] = op.weight[m * op.x.channels + c];
-    k.bias[lane] = op.bias[m];
-  }
+  const int64_t block = rows_of(k.isa);
+  pack(op.weight, op.maps, k.maps, op.x.channels, block, k.weight);
+  pack(op.bias, op.maps, k.maps, 1, block, k.bias);
 }
 
-// share[m] of chunk i = exp(peak_i - peak) / total, so the frame's aggregate is the sum of share * sums. A map's lanes
-// are parts of the frame like its chunks.
+// share[m] of chunk i = exp(peak_i - peak) / total, so the frame's aggregate is the sum of share * sums.
 void merge(const SqueezeChunks& k, int64_t frame) {
   const SpatialSqueeze& op = k.op;
   const int64_t channels = op.x.channels, maps = op.maps;
@@ -56,24 +46,20 @@ void merge(const SqueezeChunks& k, int64_t frame) {
   std::fill(mean, mean + channels, 0.0f);
   for (int64_t m = 0; m < maps; ++m) {
     float peak = -FLT_MAX, total = 0.0f;
-    const auto parts = [&](auto visit) {
-      for (int64_t i = 0; i < k.per_frame; ++i)
-        for (int64_t f = 0; f < k.fold; ++f) visit(first + i * k.size() + m * k.fold + f);
-    };
-    parts([&](const float* part) { peak = std::max(peak, part[peak_at]); });
-    parts([&](float* part) {
-      part[peak_at] = std::exp(part[peak_at] - peak);
-      total += part[peak_at] * part[total_at];
-    });
-    parts([&](float* part) { part[peak_at] /= total; });
+    for (int64_t i = 0; i < k.per_frame; ++i) peak = std::max(peak, first[i * k.size() + peak_at + m]);
+    for (int64_t i = 0; i < k.per_frame; ++i) {
+      float* chunk = first + i * k.size();
+      chunk[peak_at + m] = std::exp(chunk[peak_at + m] - peak);
+      total += chunk[peak_at + m] * chunk[total_at + m];
+    }
+    for (int64_t i = 0; i < k.per_frame; ++i) first[i * k.size() + peak_at + m] /= total;
     if (op.peak) op.peak[frame * maps + m] = total == total ? peak : total;
     if (op.total) op.total[frame * maps + m] = total;
   }
   for (int64_t i = 0; i < k.per_frame; ++i) {
     const float* chunk = first + i * k.size();
     for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t lane = 0; lane < maps * k.fold; ++lane)
-        aggregate[c * maps + lane / k.fold] += chunk[peak_at + lane] * chunk[c * k.maps + lane];
+      for (int64_t m = 0; m < maps; ++m) aggregate[c * maps + m] += chunk[peak_at + m] * chunk[c * k.maps + m];
       mean[c] += chunk[mean_at + c] / float(op.x.pixels());
     }
   }
@@ -84,14 +70,14 @@ void merge(const SqueezeChunks& k, int64_t frame) {
 int64_t spatial_squeeze_workspace(const SpatialSqueeze& op) {
   const SqueezeChunks k = cut(op);
   const int64_t frames = op.x.batch * op.x.frames;
-  return (k.of(frames * k.per_frame) - op.workspace) + op.threads * VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, &scratch_size)(k);
+  return (k.of(frames * k.per_frame) - op.workspace) + op.threads * VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, VDEBLUR_PICK(k.isa, squeeze_scratch_size))(k);
 }
 
 void spatial_squeeze(const SpatialSqueeze& op) {
   const SqueezeChunks k = cut(op);
   const int64_t frames = op.x.batch * op.x.frames, chunks = frames * k.per_frame;
   const auto kernel = VDEBLUR_IF_TILES(k.tiles, squeeze_chunk, VDEBLUR_PICK(k.isa, squeeze_chunk));
-  const int64_t scratch_each = VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, &scratch_size)(k);
+  const int64_t scratch_each = VDEBLUR_IF_TILES(k.tiles, squeeze_scratch_size, VDEBLUR_PICK(k.isa, squeeze_scratch_size))(k);
   VDEBLUR_IF_TILES(k.tiles, pack_squeeze, &pack_weights)(k);
 #pragma omp parallel num_threads(op.threads)
   {

@@ -1,24 +1,24 @@
 // How the work of spatial_squeeze is cut, shared by its driver and its kernels.
 #pragma once
-#include "ops.h"
+#include "packed.h"
 
 namespace vdeblur {
 
-// Pixels taken at once: their channels stay in the first two caches from the logits to the weighted sum.
-constexpr int kSqueezeTile = 48;
-// Channels are padded to this, so that blocks of 4, 6 or 8 of them are whole.
-constexpr int kChannelBlock = 24;
+// Pixels taken at once, a multiple of three registers of any width: their channels stay in the second cache from the
+// logits to the weighted sums, and are so many that adding up a tile's sums costs little.
+constexpr int kSqueezeTile = 384;
+// Channels are padded to this, so that blocks of them are whole.
+constexpr int kChannelBlock = 4;
 
 // A frame is cut into chunks of whole tiles, the same for any number of threads; each has statistics of its own.
 struct SqueezeChunks {
   const SpatialSqueeze& op;
   Isa isa;
   bool tiles;        // whether by AMX
-  int64_t fold;      // pixels taken at a time, 1 or 2: each has lanes of its own
-  int64_t maps;      // `fold` times, padded to the register's width
+  int64_t maps;      // padded to kRowBlock, or to a tile's columns
   int64_t channels;  // padded to kChannelBlock, or to a tile's depth
   int64_t per_frame, pixels_each;
-  float* weight;  // (channels, maps), zero where padded; or as AMX wants it
+  float* weight;  // (maps / block, op channels, block); or as AMX wants it
   float* bias;    // (maps)
   float* statistics;
 

@@ -152,40 +152,56 @@ VDEBLUR_INLINE bool is_plain(const Frames& f, int64_t first, int64_t count) {
   return f.pixel_stride == 1 && count == kTile && (one_row || first % f.width + kTile <= f.width);
 }
 
-// Brings the next tile near, some of its channels at each of `times` while this one is computed: these are more streams
-// than the processor foresees, and what is asked for faster than memory answers holds everything up. Or the place where a
-// tile will be written.
+// A tile of float32, channels `stride` apart.
+struct Tile {
+  const float* at;
+  int64_t stride;
+};
+
+// Whether a tile may be read again and again where it lies: not where so many channels share their place in the second
+// cache, whose sets come round every 128 KiB, that they drive each other out.
+inline bool spread_out(const Frames& f) {
+  constexpr int64_t kRound = 128 << 10, kWays = 8;
+  const int64_t bytes = f.channel_stride * 4, apart = std::min(bytes & -bytes, kRound);
+  return f.channels <= kRound / apart * kWays;
+}
+
+// The tile where it lies, if it may be read there, else a copy in `room`.
+template <int kTile, class T>
+Tile tile_of(const Frames& f, const T* frame, int64_t first, int64_t count, float* room) {
+  if constexpr (std::is_same_v<T, float>)
+    if (is_plain<kTile>(f, first, count) && spread_out(f)) return {frame + pixel_at(f, first), f.channel_stride};
+  load_tile<kTile>(f, frame, first, count, room);
+  return {room, kTile};
+}
+
+// Steps of a block of accumulators between two requests for what comes next: few requests at a time, or the processor
+// waits for room for them.
+constexpr int64_t kStepsBetween = 4;
+
+// Brings the next tile near, some of its lines at each of `times` while this one is computed: what is asked for faster
+// than memory answers holds everything up. Or the place where a tile will be written.
 template <int kTile, class T, bool kToWrite = false>
 struct Ahead {
+  static constexpr int64_t kLines = divide_up(kTile * sizeof(T), 64);
   const char* next;  // a line further than the first pixel, whose own line mostly came with the tile before
-  int64_t stride, channels, each;
+  int64_t stride, each, left, line = 0;
 
   Ahead(const Frames& f, const T* frame, int64_t pixel, int64_t times)
       : next(reinterpret_cast<const char*>(frame + pixel_at(f, pixel)) + 63),
-        stride(f.channel_stride * int64_t(sizeof(T))),
-        channels(f.pixel_stride == 1 && pixel < f.pixels() ? f.channels : 0),
-        each(divide_up(f.channels, times)) {}
+        stride(f.channel_stride * int64_t(sizeof(T)) - 64 * kLines),
+        each(divide_up(f.channels * kLines, times)),
+        left(f.pixel_stride == 1 && pixel < f.pixels() ? f.channels * kLines : 0) {}
 
   VDEBLUR_INLINE void ask() {
-    const int64_t n = std::min(each, channels);
-    channels -= n;
-    for (int64_t i = 0; i < n; ++i, next += stride)
-      for (size_t j = 0; j < kTile * sizeof(T); j += 64) __builtin_prefetch(next + j, kToWrite, 2);
+    const int64_t n = std::min(each, left);
+    left -= n;
+    for (int64_t i = 0; i < n; ++i, next += 64) {
+      __builtin_prefetch(next, kToWrite, 2);
+      if (++line == kLines) line = 0, next += stride;
+    }
   }
 };
-
-// outer(), which asks for what comes next every few steps: few requests at a time, or the processor waits for room for
-// them.
-constexpr int64_t kStepsBetween = 4;
-template <int R, int NV, int F, class Asker>
-VDEBLUR_INLINE void outer_asking(Asker ask, V (&acc)[R][NV], const float* rows, int64_t row_stride, int64_t row_step,
-                                 const float* vectors, int64_t vector_step, int64_t steps) {
-  for (int64_t k = 0; k < steps; k += kStepsBetween) {
-    ask();
-    outer<R, NV, F>(acc, rows + k * row_step, row_stride, row_step, vectors + k * vector_step, vector_step,
-                 std::min(kStepsBetween, steps - k));
-  }
-}
 
 template <class T>
 VDEBLUR_INLINE T* frame_of(const Frames& f, int64_t b, int64_t t) {

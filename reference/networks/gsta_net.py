@@ -25,6 +25,7 @@ from torch import nn
 from ..modules import RDB, StridedConv2d
 from .frame_selection import REACH, FrameSelectionNetwork, select, thumbnail
 from .gsta_fusion import AttentionFusion, ConcatFusion, Fusion, NonLocalFusion, Summary
+from .starting import keep_size
 from .video_network import VideoNetwork
 
 FUSIONS = ("gated", "ungated", "none", "non-local")
@@ -117,9 +118,17 @@ class GSTANet(VideoNetwork):
         return self.fuse2, self.fuse3, self.fuse_skip
 
     def start_from_identity(self) -> None:
-        """Sets the last convolution to zero, so that the network gives back what it is given."""
+        """Sets the last convolution to zero, so that the network gives back what it is given. Everything before it keeps
+        the size of its signal from layer to layer: with PyTorch's default that fades on its way, and with it what a
+        training learns."""
+        for name, module in self.named_modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("selector"):
+                keep_size(module, gain=2**0.5 if ".dense." in name else 1.0)
+        for module in self.modules():
+            if isinstance(module, RDB):
+                module.fuse.weight.data.mul_(0.3)
+        self.stem[0].weight.data.mul_(4)  # a frame's deviation is about a quarter
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
     def limit(self, frames: int | None = None, lookahead: int | None = None) -> None:
         """At most `frames` neighbours, at most `lookahead` frames ahead; what is None stays as it is.

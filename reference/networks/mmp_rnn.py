@@ -14,6 +14,7 @@ from torch import nn
 
 from ..modules import MMAM, RDB, ResidualDenseNetwork, StridedConv2d
 from .mmp_net import MMPNet
+from .starting import keep_size
 from .video_network import VideoNetwork
 
 
@@ -151,7 +152,7 @@ class MMPRNN(VideoNetwork):
         """
         for name, module in self.named_modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("magnitude_net"):
-                _keep_size(module, gain=1.5 if ".dense." in name else 1.0)
+                keep_size(module, gain=1.5 if ".dense." in name else 1.0)
         for name, module in self.named_modules():
             if isinstance(module, RDB) and not name.startswith("magnitude_net"):
                 module.fuse.weight.data.mul_(0.3)
@@ -185,12 +186,3 @@ class MMPRNN(VideoNetwork):
         if self.attention is not None:
             x = self.attention(x)
         return self.reconstruct(self.fuse(x)) + self.skip(window[self.past].frame) + 0.5, state
-
-
-def _keep_size(conv: nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
-    """Weights that give outputs of the deviation of the inputs, times the gain; no bias."""
-    taps = conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1]
-    if isinstance(conv, nn.ConvTranspose2d):
-        taps /= conv.stride[0] * conv.stride[1]
-    nn.init.normal_(conv.weight, 0, gain / taps**0.5)
-    nn.init.zeros_(conv.bias)

@@ -48,7 +48,6 @@ ON_HOST void stream(void* p, const Floats& v) {
 }
 ON_HOST Floats set1(float x) { return join(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
 ON_HOST Ints set1_int(int x) { return cast<Ints>(join(_mm256_set1_epi32(x), _mm256_set1_epi32(x))); }
-ON_HOST Ints set1_long(int64_t x) { return cast<Ints>(join(_mm256_set1_epi64x(x), _mm256_set1_epi64x(x))); }
 ON_HOST Floats fmadd(const Floats& a, const Floats& b, const Floats& c) {
   return join(_mm256_fmadd_ps(half(a, 0), half(b, 0), half(c, 0)), _mm256_fmadd_ps(half(a, 1), half(b, 1), half(c, 1)));
 }
@@ -97,7 +96,6 @@ ON_HOST Ints shift_right(const Ints& a, int n) {
 #define _mm512_stream_ps(p, v) on_host::stream(p, v)
 #define _mm512_set1_ps(x) on_host::set1(x)
 #define _mm512_set1_epi32(x) on_host::set1_int(x)
-#define _mm512_set1_epi64(x) on_host::set1_long(x)
 #define _mm512_fmadd_ps(a, b, c) on_host::fmadd(a, b, c)
 #define _mm512_max_ps(a, b) on_host::max(a, b)
 #define _mm512_min_ps(a, b) on_host::min(a, b)
