@@ -1,0 +1,19 @@
+"""The memory of one frame kept for the next."""
+
+import ctypes
+
+# malloc.h
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_MOST = 2**31 - 1
+
+
+def keep_memory() -> None:
+    """Asks the C library not to give the system back what is freed, in this process, up to 2 GiB.
+
+    A stream asks for the same large tensors for every frame. Given back and taken anew, each of their pages is cleared
+    by the system before it is written: a tenth of the time of a 720p video. Does nothing where there is no mallopt.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, _MOST)
