@@ -10,7 +10,7 @@ FAULTS_OF_ONE_MORE = """
 import resource, torch
 from vdeblur_fast.cli.memory import keep_memory
 {keep}
-for _ in range(3):
+for _ in range(20):  # the first ones find their places
     torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 torch.ones(2**24)
