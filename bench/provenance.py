@@ -27,13 +27,19 @@ def provenance(device: str) -> dict[str, str]:
 
 
 def commit() -> str:
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    """The commit that is measured, "-dirty" where a tracked file is not as in it: but for the results, which a
+    measurement of many parts writes while it goes on."""
     try:
-        return subprocess.run(
-            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        name = _git("describe", "--always", "--abbrev=12")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)bench/results")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*words: str) -> str:
+    folder = Path(__file__).parent
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def version(package: str) -> str:
