@@ -183,21 +183,28 @@ constexpr int64_t kStepsBetween = 4;
 // than memory answers holds everything up. Or the place where a tile will be written.
 template <int kTile, class T, bool kToWrite = false>
 struct Ahead {
-  static constexpr int64_t kLines = divide_up(kTile * sizeof(T), 64);
+  static constexpr int64_t kLines = divide_up(kTile * sizeof(T), 64);  // of a channel
   const char* next;  // a line further than the first pixel, whose own line mostly came with the tile before
   int64_t stride, each, left, line = 0;
 
   Ahead(const Frames& f, const T* frame, int64_t pixel, int64_t times)
       : next(reinterpret_cast<const char*>(frame + pixel_at(f, pixel)) + 63),
-        stride(f.channel_stride * int64_t(sizeof(T)) - 64 * kLines),
+        stride(f.channel_stride * int64_t(sizeof(T))),
         each(divide_up(f.channels * kLines, times)),
-        left(f.pixel_stride == 1 && pixel < f.pixels() ? f.channels * kLines : 0) {}
+        left(f.pixel_stride == 1 && pixel < f.pixels() ? f.channels * kLines : 0) {
+    if (each > kLines) each = round_up(each, kLines);  // whole channels, which takes fewer instructions
+  }
 
   VDEBLUR_INLINE void ask() {
     const int64_t n = std::min(each, left);
     left -= n;
-    for (int64_t i = 0; i < n; ++i, next += 64) {
-      __builtin_prefetch(next, kToWrite, 2);
+    if (each >= kLines) {
+      for (int64_t i = 0; i < n; i += kLines, next += stride)
+        for (int64_t j = 0; j < kLines; ++j) __builtin_prefetch(next + 64 * j, kToWrite, 2);
+      return;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      __builtin_prefetch(next + 64 * line, kToWrite, 2);
       if (++line == kLines) line = 0, next += stride;
     }
   }
