@@ -13,7 +13,7 @@ from vdeblur_fast.device import cpu_is_fast_at
 from vdeblur_fast.errors import DeviceError
 from vdeblur_fast.modules import FUSED
 from vdeblur_fast.reference import modules as reference
-from vdeblur_fast.reference.networks import VideoNetwork
+from vdeblur_fast.reference.networks import DAVID, VideoNetwork
 from vdeblur_fast.reference.networks.strcnn import ResidualBlock
 
 NAMES = ("mmp-rnn-tiny", "mmp-net-tiny", "estrnn-c70b7", "strcnn-dtb", "gsta-net3")
@@ -192,6 +192,21 @@ def test_a_residual_block_does_its_sum_with_the_last_convolution():
     with torch.inference_mode():
         torch.testing.assert_close(fast(x), block(x), rtol=1e-5, atol=1e-5)
     assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+@torch.inference_mode()
+def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):
+    torch.manual_seed(0)
+    plain = DAVID(4, scales=(1, 3), levels=2).eval()
+    for parameter in plain.parameters():
+        nn.init.normal_(parameter, 0, 0.1)
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.rectified == 4 * 19 + 3 * 11
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    fast.lockstep = plain.lockstep = lockstep
+    window = [torch.rand(2, 3, 32, 48) for _ in range(3)]
+    torch.testing.assert_close(fast.decode(window)[0], plain.decode(window)[0], rtol=1e-5, atol=1e-5)
 
 
 def test_the_weights_of_a_dense_block_lie_as_its_native_body_reads_them():

@@ -43,7 +43,9 @@ def worst(results: Results) -> list[Block]:
 def relative_to_eager(runs: list[Row]) -> list[float]:
     """How far apart two runs lie in how much faster than eager ours is, each network by itself, least first."""
     by_name = {row["of"]: value(row, "ratio") for row in runs}
-    pairs = [(ratio, by_name.get(name.replace(" ours", " eager"))) for name, ratio in by_name.items() if " ours" in name]
+    pairs = [
+        (ratio, by_name.get(name.replace(" ours", " eager"))) for name, ratio in by_name.items() if " ours" in name
+    ]
     return sorted(abs(ours / eager - 1) for ours, eager in pairs if eager)
 
 

@@ -118,9 +118,11 @@ class GSTANet(VideoNetwork):
         return self.fuse2, self.fuse3, self.fuse_skip
 
     def start_from_identity(self) -> None:
-        """Sets the last convolution to zero, so that the network gives back what it is given. Everything before it keeps
-        the size of its signal from layer to layer: with PyTorch's default that fades on its way, and with it what a
-        training learns."""
+        """Sets the last convolution to zero, so that the network gives back what it is given.
+
+        Everything before it keeps the size of its signal from layer to layer: with PyTorch's default that fades on its
+        way, and with it what a training learns.
+        """
         for name, module in self.named_modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("selector"):
                 keep_size(module, gain=2**0.5 if ".dense." in name else 1.0)

@@ -34,7 +34,12 @@ class UNet(nn.Module):
         self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in shapes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _run(x, self.poolings, lambda i, y: self.convs[i](y))
+        return _run(x, self.poolings, self.layer)
+
+    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        """Conv(i + 1), and the ReLU after all but the last."""
+        y = self.convs[i](x)
+        return relu_(y) if i < len(self.convs) - 1 else y
 
 
 class Lockstep:
@@ -54,10 +59,12 @@ class Lockstep:
         count, last = len(self.nets), len(self.nets[0].convs) - 1
         first = [self._conv(0, alike, inputs[alike.start], groups=1) for alike in self._alike(0, "in_channels")]
 
-        def conv(i: int, x: torch.Tensor) -> torch.Tensor:
-            return self._conv(i, range(count), x, groups=count) if 0 < i < last else x
+        def layer(i: int, x: torch.Tensor) -> torch.Tensor:
+            if i == last:
+                return x
+            return relu_(self._conv(i, range(count), x, groups=count) if i else x)
 
-        x = _run(torch.cat(first, 1), self.nets[0].poolings, conv, count).unflatten(1, (count, -1))
+        x = _run(torch.cat(first, 1), self.nets[0].poolings, layer, count).unflatten(1, (count, -1))
         outputs = []
         for alike in self._alike(last, "out_channels"):
             part = x[:, alike.start : alike.stop].flatten(1, 2)
@@ -90,23 +97,23 @@ def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([conv.weight for conv in convs]).contiguous(), torch.cat([conv.bias for conv in convs])
 
 
-def _run(x: torch.Tensor, poolings: int, conv: Callable[[int, torch.Tensor], torch.Tensor], nets: int = 1):
-    """The way of x (B, nets * channels, H, W) through U-Nets; `conv(i, x)` is their Conv(i + 1)."""
+def _run(x: torch.Tensor, poolings: int, layer: Callable[[int, torch.Tensor], torch.Tensor], nets: int = 1):
+    """The way of x (B, nets * channels, H, W) through U-Nets; `layer(i, x)` is their Conv(i + 1) and its ReLU."""
     skips: list[torch.Tensor] = []
     numbers = iter(range(4 * poolings + 4))
     for level in range(poolings + 1):
         x = max_pool2d(x, 2) if level else x
         for _ in range(2):
-            x = relu_(conv(next(numbers), x))
+            x = layer(next(numbers), x)
         skips.append(x)
     skips.pop()
     while skips:
         x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = _beside(x, skips.pop(), nets)
         for _ in range(2):
-            x = relu_(conv(next(numbers), x))
-    x = relu_(conv(next(numbers), x))
-    return conv(next(numbers), x)
+            x = layer(next(numbers), x)
+    x = layer(next(numbers), x)
+    return layer(next(numbers), x)
 
 
 def _beside(x: torch.Tensor, skip: torch.Tensor, nets: int) -> torch.Tensor:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.training.toys import Clips, tiny_gsta_net, toy_clips
-from vdeblur_fast.training.gsta_task import RestorationTask, SelectionTask, restore, restore_all
 from vdeblur_fast.errors import UserError
+from vdeblur_fast.training.gsta_task import RestorationTask, SelectionTask, restore, restore_all
 from vdeblur_fast.training.losses import blur_mask, charbonnier, mask_error, negative_psnr
 from vdeblur_fast.training.tasks import psnr
 
@@ -29,7 +29,7 @@ def test_every_frame_hears_all_the_others(fusion):
     network = tiny_gsta_net(fusion=fusion).eval()
     clips = batch_of("restoration")["blurry"]
     images, stacked = restore_all(network, clips)
-    assert images.shape == clips.shape and len(stacked.frame) == 10
+    assert (images.shape, len(stacked.frame)) == (clips.shape, 10)
     for clip, found in zip(clips, images, strict=True):
         entries = [network.encode(frame[None])[0] for frame in clip]
         for t, image in enumerate(found):
@@ -43,7 +43,7 @@ def test_all_frames_may_be_trained_on():
     task = RestorationTask(tiny_gsta_net(), ends="replicate", fidelity="psnr")
     found = task(batch)
     assert tuple(found) == task.losses == ("loss", "psnr", "mask")
-    images, stacked = restore_all(task.network, batch["blurry"])
+    images, _ = restore_all(task.network, batch["blurry"])
     assert found["psnr"].item() == pytest.approx(negative_psnr(images, batch["sharp"]).item(), rel=1e-5)
     middles = RestorationTask(task.network, fidelity="psnr")(batch)  # its masks are of all frames too
     assert found["mask"].item() == pytest.approx(middles["mask"].item(), rel=1e-5)

@@ -11,6 +11,7 @@ from torch import nn
 from ..device import cpu_is_fast_at
 from ..reference.modules import StridedConv2d
 from ..reference.networks.strcnn import ResidualBlock
+from ..reference.networks.unet import UNet
 from .folding import FoldedAway, FoldedConv2d
 
 
@@ -69,6 +70,13 @@ class FusedResidualBlock(ResidualBlock):
         return last.added(first(x), x)
 
 
+class RectifiedUNet(UNet):
+    """DAVID's, whose convolutions do the ReLU themselves."""
+
+    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        return self.convs[i](x)
+
+
 class RectifiedAway(nn.ReLU):
     """A ReLU that the convolution before it does: gives back what it is given."""
 
@@ -85,8 +93,8 @@ RECTIFIED = {
 
 
 def rectify(network: nn.Module, dtype: torch.dtype) -> int:
-    """Makes every convolution of `network` that a ReLU follows in an `nn.Sequential` do it, in place, and the last of
-    each residual block its sum -> how many. None where oneDNN does not compute in this type here.
+    """Makes every convolution of `network` that a ReLU follows in an `nn.Sequential` or a U-Net do it, in place, and
+    the last of each residual block its sum -> how many. None where oneDNN does not compute in this type here.
 
     The network must be on the CPU and its batch norms folded; what it gives stays the same.
     """
@@ -100,6 +108,11 @@ def rectify(network: nn.Module, dtype: torch.dtype) -> int:
         elif type(module) is ResidualBlock and type(module.body[3]) is FoldedConv2d:
             module.__class__, module.body[3].__class__ = FusedResidualBlock, AddedFoldedConv2d
             count += 1
+        elif type(module) is UNet and all(type(conv) is nn.Conv2d for conv in module.convs):
+            module.__class__ = RectifiedUNet
+            for conv in module.convs[:-1]:
+                conv.__class__ = RectifiedConv2d
+            count += len(module.convs) - 1
     return count
 
 
