@@ -63,13 +63,9 @@ def plain(tensor: torch.Tensor | None) -> torch.Tensor | None:
 def launch(operator: str, *arguments: torch.Tensor | tuple | list | int | None) -> None:
     """Calls the operator's native body, with as many threads as PyTorch uses, in a workspace of PyTorch's allocator."""
     body = getattr(module(), operator)
-    addresses = [_address(argument) for argument in arguments]
+    addresses = [
+        given.data_ptr() if isinstance(given, torch.Tensor) else 0 if given is None else given for given in arguments
+    ]
     threads = torch.get_num_threads()
     workspace = torch.empty(body(*addresses, threads, 0), dtype=torch.float32)
     body(*addresses, threads, workspace.data_ptr())
-
-
-def _address(argument: torch.Tensor | tuple | list | int | None) -> tuple | list | int:
-    if argument is None:
-        return 0
-    return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
