@@ -10,6 +10,8 @@ HEAD = (
 # Why ours is slower, where it is and that is known, by the beginning of a row's name.
 REASONS = {
     "temporal_squeeze ": "it takes tens of microseconds, nearly all of them to call it",
+    "pixel_distribute t5-c128-640x360-m8-fp32": "more than a third of it is the system clearing the fresh pages of a "
+    "result of 113 MiB; in a process of its own it took two thirds of eager's time",
     "strcnn-dtb ": "nearly all of the time is convolutions, which both leave to oneDNN, and ours concatenates features "
     "besides, 20 ms of a float32 frame",
 }
