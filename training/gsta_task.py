@@ -7,7 +7,7 @@ twice the work.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -89,8 +89,8 @@ class RestorationTask(Task):
 class SelectionTask(RestorationTask):
     """The middle frame of a clip of 25 from those that the frame selection picks: restoration and selection together.
 
-    us: the numbers u of which each clip gets one at random. alpha1, alpha2: of the reward (Eq. 9). The critic, which
-    only training needs, stays in the checkpoint.
+    us: the numbers u of which each clip gets one at random. alpha1, alpha2: of the reward (Eq. 9). restoration: what
+    RestorationTask takes, but for `ends`. The critic, which only training needs, stays in the checkpoint.
 
     Reads "draws" (B, 26) beside the frames, random numbers in [0, 1) that decide what is picked and what u is.
     """
@@ -104,11 +104,9 @@ class SelectionTask(RestorationTask):
         us: tuple[int, ...],
         alpha1: float = 1.0,
         alpha2: float = 1.0,
-        mask_weight: float = 0.1,
-        threshold: float = 0.04,
-        fidelity: Literal["charbonnier", "psnr"] = "charbonnier",
+        **restoration: Any,
     ):
-        super().__init__(network, mask_weight, threshold, fidelity=fidelity)
+        super().__init__(network, **restoration)
         self.us, self.alpha1, self.alpha2 = us, alpha1, alpha2
         self.critic = EvaluationNetwork()
         self.losses = (*self.losses, "policy", "critic", "reward", "picked")

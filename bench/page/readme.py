@@ -19,7 +19,7 @@ SYSTEMS = {
     "gsta-net": "attention on summaries of frames chosen out of ±12",
     "gsta-net-small": "the same, narrower",
     "gsta-net3": "all of ±2, no choice; `gsta-net1` to `5` are Table 3",
-    "david": "four blur levels of three branches, mixed twice by attention",
+    "david": "three blur levels of four branches each, mixed twice by attention",
     "david-small": "half as wide",
     "strcnn-dtb": "recurrent, with dynamic temporal blending",
     "strcnn": "without blending",

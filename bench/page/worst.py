@@ -65,7 +65,7 @@ def spread(results: Results) -> list[Block]:
         ratios = sorted(abs(value(row, "ratio") - 1) for row in runs)
         nine = ratios[int(0.9 * (len(ratios) - 1))]
         says += (
-            f" Between two runs of the same commit on the same machine, {len(ratios)} medians differed by "
+            f" Between two runs on the same machine, {len(ratios)} medians differed by "
             f"{statistics.median(ratios):.0%} as a rule, by less than {nine:.0%} for nine in ten of them, and by "
             f"{ratios[-1]:.0%} at most, most of it the machine's own speed of the moment"
         )

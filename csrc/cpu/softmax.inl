@@ -15,3 +15,9 @@ VDEBLUR_INLINE V exp_of_negative(V x) {
   p = fma(p, r, broadcast(1.0f));
   return p * power_of_two(n);
 }
+
+inline float largest(V v) {
+  float lanes[kWidth];
+  store(lanes, v);
+  return *std::max_element(lanes, lanes + kWidth);
+}

@@ -81,12 +81,6 @@ VDEBLUR_INLINE void logits_of(const SqueezeChunks& k, const SqueezeScratch& s, c
   }
 }
 
-inline float largest(V v) {
-  float lanes[kWidth];
-  store(lanes, v);
-  return *std::max_element(lanes, lanes + kWidth);
-}
-
 // A map's logits to numerators; where its peak rises, what is recent is scaled down to it.
 inline void soften(const SqueezeChunks& k, const SqueezeScratch& s, float* peaks, int64_t count, int64_t map) {
   float* const weights = s.weights + map * kPixels;

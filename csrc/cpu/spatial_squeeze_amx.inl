@@ -108,12 +108,6 @@ VDEBLUR_APART void logits_of(const SqueezeChunks& k, const SqueezeScratch& s) {
   }
 }
 
-inline float largest(V v) {
-  float lanes[kWidth];
-  store(lanes, v);
-  return *std::max_element(lanes, lanes + kWidth);
-}
-
 // Where a tile of maps' peaks rise, what is recent is scaled down to them.
 VDEBLUR_APART void raise_peaks(const SqueezeChunks& k, const SqueezeScratch& s, float* peaks, int64_t map) {
   float high[kWidth], scale[kWidth];

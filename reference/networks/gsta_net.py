@@ -25,7 +25,7 @@ from torch import nn
 from ..modules import RDB, StridedConv2d
 from .frame_selection import REACH, FrameSelectionNetwork, select, thumbnail
 from .gsta_fusion import AttentionFusion, ConcatFusion, Fusion, NonLocalFusion, Summary
-from .starting import keep_size
+from .starting import keep_sizes
 from .video_network import VideoNetwork
 
 FUSIONS = ("gated", "ungated", "none", "non-local")
@@ -120,16 +120,9 @@ class GSTANet(VideoNetwork):
     def start_from_identity(self) -> None:
         """Sets the last convolution to zero, so that the network gives back what it is given.
 
-        Everything before it keeps the size of its signal from layer to layer: with PyTorch's default that fades on its
-        way, and with it what a training learns.
+        Everything before it keeps the size of its signal from layer to layer.
         """
-        for name, module in self.named_modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("selector"):
-                keep_size(module, gain=2**0.5 if ".dense." in name else 1.0)
-        for module in self.modules():
-            if isinstance(module, RDB):
-                module.fuse.weight.data.mul_(0.3)
-        self.stem[0].weight.data.mul_(4)  # a frame's deviation is about a quarter
+        keep_sizes(self, self.stem[0], dense_gain=2**0.5, without="selector")
         nn.init.zeros_(self.head.weight)
 
     def limit(self, frames: int | None = None, lookahead: int | None = None) -> None:

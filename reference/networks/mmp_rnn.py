@@ -14,7 +14,7 @@ from torch import nn
 
 from ..modules import MMAM, RDB, ResidualDenseNetwork, StridedConv2d
 from .mmp_net import MMPNet
-from .starting import keep_size
+from .starting import keep_sizes
 from .video_network import VideoNetwork
 
 
@@ -146,17 +146,9 @@ class MMPRNN(VideoNetwork):
     def start_from_identity(self) -> None:
         """Sets the weights so that the network gives back what it is given: the best place to start training from.
 
-        Everything behind that keeps the size of its signal from layer to layer, so that the first gradients say
-        something: with PyTorch's default a chain of so many layers without activations fades to the size of its
-        biases.
+        Everything behind that keeps the size of its signal from layer to layer.
         """
-        for name, module in self.named_modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("magnitude_net"):
-                keep_size(module, gain=1.5 if ".dense." in name else 1.0)
-        for name, module in self.named_modules():
-            if isinstance(module, RDB) and not name.startswith("magnitude_net"):
-                module.fuse.weight.data.mul_(0.3)
-        self.extract.stem.weight.data.mul_(4)  # a frame's deviation is about a quarter
+        keep_sizes(self, self.extract.stem, dense_gain=1.5, without="magnitude_net")
         head = self.reconstruct.head if isinstance(self.reconstruct.head, nn.Conv2d) else self.reconstruct.head[0]
         for tensor in (head.weight, self.skip.bias):
             nn.init.zeros_(tensor)

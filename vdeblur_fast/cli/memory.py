@@ -1,6 +1,7 @@
 """The memory of one frame kept for the next."""
 
 import ctypes
+import sys
 
 # malloc.h
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
@@ -13,7 +14,8 @@ def keep_memory() -> None:
     A stream asks for the same large tensors for every frame. Given back and taken anew, each of their pages is cleared
     by the system before it is written: a tenth of the time of a 720p video. Does nothing where there is no mallopt.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # CDLL(None), the process itself, is an error on Windows.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, _MOST)
