@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .losses import MMPLoss, magnitude_regression, match_size, squared_error, weight_penalty
 
@@ -21,7 +22,8 @@ class Task(nn.Module):
 
     inputs: what of the batch `forward` reads. losses: the names of what it returns, once made. columns: what
     `measure` returns. score: the one of them that says which weights are best. best: max or min.
-    `frozen_modules` stay in evaluation mode whatever happens, so that their batch norms do not drift.
+    `frozen_modules` stay in evaluation mode whatever happens, so that their batch norms do not drift; with
+    `still_norms` all batch norms keep the statistics that they have, and only their scales and shifts are trained.
     """
 
     inputs: tuple[str, ...] = ()
@@ -29,6 +31,7 @@ class Task(nn.Module):
     columns: tuple[str, ...] = ()
     score: str = ""
     best: Callable[..., float] = staticmethod(max)
+    still_norms: bool = False
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -41,6 +44,9 @@ class Task(nn.Module):
         super().train(mode)
         for module in self.frozen_modules():
             module.requires_grad_(False).eval()
+        for module in self.network.modules():
+            if self.still_norms and isinstance(module, _BatchNorm):
+                module.eval()
         return self
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -133,4 +133,25 @@ PYBIND11_MODULE(_cpu, m) {
         [](const std::array<int64_t, 3>& n, const std::vector<Address>& parameters, Address packed) {
           return residual_dense_block_is_packed({n[0], n[1], n[2]}, each_at(parameters).data(), at<float>(packed));
         });
+
+  m.def("convolution",
+        [](const std::vector<Address>& inputs, const std::vector<Layout>& layouts, Address other,
+           const Layout& other_layout, Address y, const Layout& y_layout, const std::array<int64_t, 4>& n,
+           int64_t activation, Address packed, int threads, Address workspace) {
+          std::vector<Frames> pictures;
+          for (size_t i = 0; i < inputs.size(); ++i) pictures.push_back(frames(inputs[i], layouts[i]));
+          return run(Convolution{pictures.data(), int64_t(pictures.size()), frames(other, other_layout),
+                                 frames(y, y_layout), {n[0], n[1], n[2], n[3]}, Activation(activation),
+                                 at<float>(packed), at<float>(workspace), threads},
+                     convolution_workspace, convolution);
+        });
+  // As those of residual_dense_block.
+  m.def("convolution_pack", [](const std::array<int64_t, 4>& n, Address weight, Address bias, Address packed) {
+    const ConvolutionSizes sizes{n[0], n[1], n[2], n[3]};
+    if (packed) convolution_pack(sizes, at<float>(weight), at<float>(bias), at<float>(packed));
+    return convolution_packed_size(sizes);
+  });
+  m.def("convolution_is_packed", [](const std::array<int64_t, 4>& n, Address weight, Address bias, Address packed) {
+    return convolution_is_packed({n[0], n[1], n[2], n[3]}, at<float>(weight), at<float>(bias), at<float>(packed));
+  });
 }

@@ -105,7 +105,7 @@ struct AttentionMix {
 int64_t attention_mix_workspace(const AttentionMix& op);
 void attention_mix(const AttentionMix& op);
 
-enum class Activation : int64_t { gelu, relu };
+enum class Activation : int64_t { gelu, relu, none };
 
 // Sizes of a residual dense block: each of `layers` 3x3 convolutions adds `growth` channels.
 struct DenseSizes {
@@ -130,6 +130,32 @@ int64_t residual_dense_block_packed_size(const DenseSizes& sizes);
 void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed);
 // Whether `packed` was made of parameters with these very values.
 bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed);
+
+// Sizes of a convolution: `inputs` are those of all its pictures together; `outputs` those of its result, which is
+// `upscale` times as high and wide.
+struct ConvolutionSizes {
+  int64_t inputs, outputs, kernel, upscale;
+};
+
+// Channels side by side everywhere: channel_stride = 1.
+struct Convolution {
+  const Frames* inputs;  // frames = 1, put side by side channel by channel
+  int64_t count;
+  Frames other, y;       // other: added before the activation, or no data
+  ConvolutionSizes sizes;
+  Activation activation;  // relu or none
+  const float* packed;    // of convolution_pack
+  float* workspace;
+  int threads;
+};
+int64_t convolution_workspace(const Convolution& op);
+void convolution(const Convolution& op);
+
+// weight (outputs * upscale * upscale, inputs, kernel, kernel) and its biases, as before a pixel shuffle.
+int64_t convolution_packed_size(const ConvolutionSizes& sizes);
+void convolution_pack(const ConvolutionSizes& sizes, const float* weight, const float* bias, float* packed);
+// Whether `packed` was made of these very values.
+bool convolution_is_packed(const ConvolutionSizes& sizes, const float* weight, const float* bias, const float* packed);
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }

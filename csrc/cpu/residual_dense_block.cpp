@@ -80,27 +80,6 @@ class Schedule {
   std::vector<std::atomic<int64_t>> done_;
 };
 
-// G g G^T of a 3x3 kernel, G of the points 0, a, -a, b, -b and infinity.
-void transform_weights(const float* g, double (&out)[kFrequencies]) {
-  const double points[] = {0, kA, -kA, kB, -kB};
-  double G[kPatch][3] = {{0}, {0}, {0}, {0}, {0}, {0, 0, 1}};
-  for (int i = 0; i < 5; ++i) {
-    double scale = 1;
-    for (int j = 0; j < 5; ++j) scale *= j == i ? 1 : points[i] - points[j];
-    for (int n = 0; n < 3; ++n) G[i][n] = (n ? G[i][n - 1] * points[i] : 1 / scale);
-  }
-  double half[kPatch][3] = {};
-  for (int i = 0; i < kPatch; ++i)
-    for (int n = 0; n < 3; ++n)
-      for (int m = 0; m < 3; ++m) half[i][n] += G[i][m] * g[m * 3 + n];
-  for (int i = 0; i < kPatch; ++i)
-    for (int j = 0; j < kPatch; ++j) {
-      double sum = 0;
-      for (int n = 0; n < 3; ++n) sum += half[i][n] * G[j][n];
-      out[i * kPatch + j] = sum;
-    }
-}
-
 void pack_layer(const float* weight, int64_t growth, int64_t channels, float* to) {
   const Parts inputs = input_parts(channels), outputs = output_parts(growth);
   for (int64_t p = 0; p < inputs.count; ++p)
@@ -108,7 +87,7 @@ void pack_layer(const float* weight, int64_t growth, int64_t channels, float* to
       for (int64_t c = 0; c < inputs.length(p); ++c)
         for (int64_t o = 0; o < outputs.length(q); ++o) {
           double u[kFrequencies];
-          transform_weights(weight + 9 * ((outputs.first(q) + o) * channels + inputs.first(p) + c), u);
+          transform_weights(weight + 9 * ((outputs.first(q) + o) * channels + inputs.first(p) + c), 3, u);
           float* at = to + kFrequencies * growth * inputs.first(p) + outputs.first(q) * inputs.length(p);
           for (int64_t f = 0; f < kFrequencies; ++f, at += growth * inputs.length(p))
             at[c * outputs.length(q) + o] = float(u[f]);

@@ -5,12 +5,11 @@
 // that what one layer writes is still in the cache when the next reads it; a ring of a few rows is all that is kept.
 #pragma once
 #include "ops.h"
+#include "winograd.h"
 
 namespace vdeblur {
 
-constexpr int64_t kTile = 4;           // rows and columns of results in a tile
-constexpr int64_t kPatch = kTile + 2;  // rows and columns that they depend on
-constexpr int64_t kFrequencies = kPatch * kPatch;
+constexpr int64_t kTile = 4;         // rows and columns of results in a tile
 constexpr int64_t kEdge = 16;        // floats of a cache line
 constexpr int64_t kLag = 2;          // rows that a layer stays behind the one before it
 constexpr int64_t kChunkBlocks = 2;  // blocks of tiles in one task
@@ -83,9 +82,5 @@ struct Spectra {
   int64_t block() const { return kFrequencies * frequency; }
   float* of(int64_t b, int64_t f, int64_t c) const { return data + b * block() + f * frequency + c * lanes; }
 };
-
-// Points at which Winograd's polynomials are evaluated: 0, +-a, +-b and infinity. With these the error of float32 is
-// less than twice that of the direct sum; with 1 and 2, which are usual, it is eight times as large.
-constexpr double kA = 0.625, kB = 1.5;
 
 }  // namespace vdeblur

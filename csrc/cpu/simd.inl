@@ -61,6 +61,26 @@ VDEBLUR_INLINE V power_of_two(V n) {
 
 constexpr int kWidth = VDEBLUR_WIDTH;
 
+// The first `count` floats of a register; the others are 0.
+VDEBLUR_INLINE V load_some(const float* p, int64_t count) {
+#if VDEBLUR_WIDTH == 16 && !defined(VDEBLUR_ON_HOST)
+  return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p);
+#else
+  float all[kWidth] = {};
+  std::memcpy(all, p, sizeof(float) * count);
+  return load(all);
+#endif
+}
+VDEBLUR_INLINE void store_some(float* p, V v, int64_t count) {
+#if VDEBLUR_WIDTH == 16 && !defined(VDEBLUR_ON_HOST)
+  _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), v);
+#else
+  float all[kWidth];
+  store(all, v);
+  std::memcpy(p, all, sizeof(float) * count);
+#endif
+}
+
 // e^x to 2 ulp; 0 below -88 (2^-127), e^88 above 88, NaN for NaN (the order of the operands of max and min keeps it).
 VDEBLUR_INLINE V exp(V x) {
   x = max(broadcast(-88.0f), min(broadcast(88.0f), x));

@@ -99,6 +99,7 @@ class MMPRNN(VideoNetwork):
     past = 2
     future = 2
     multiple = 4
+    carriers = ("skip.*",)
     untiled = "MMP-Net's interpolation depends on the size of the frame (and without MMP-Net no halo is known)"
 
     def __init__(

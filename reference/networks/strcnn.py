@@ -68,6 +68,7 @@ class STRCNN(VideoNetwork):
 
     multiple = 2
     minimum = 2
+    carriers = ("filter.*", "*coder.*.body.4.bias", "reconstruct.*")
     halo = 40  # 38 pixels decide, and tiles begin on even pixels
 
     def __init__(self, m: int = 1, recurrent: bool = True, blending: bool = True, zero_start: bool = False):
@@ -92,6 +93,32 @@ class STRCNN(VideoNetwork):
         self.reconstruct = nn.Sequential(
             nn.ConvTranspose2d(CHANNELS, CHANNELS, 4, 2, 1), nn.ReLU(inplace=True), nn.Conv2d(CHANNELS, 3, 3, padding=1)
         )
+
+    def start_from_identity(self) -> None:
+        """Weights that carry the four phases of the current frame through the first channels, which every block leaves
+        as they are: the network gives back what it is given, but for what the blending takes of the frame before, a
+        few thousandths, without which it would learn nothing."""
+        phases = [(c, i, j) for c in range(3) for i in range(2) for j in range(2)]
+        first, split, join, last = self.filter[0], self.filter[2], self.reconstruct[0], self.reconstruct[2]
+        for conv in (first, split, join, last):
+            nn.init.zeros_(conv.bias)
+        carried, current = len(phases), 3 * self.past
+        with torch.no_grad():
+            first.weight[:3] = 0
+            split.weight[:carried] = 0
+            join.weight[:, :3] = 0
+            last.weight.zero_()
+            for c in range(3):
+                first.weight[c, current + c, 2, 2] = 1
+                last.weight[c, c, 1, 1] = 1
+            for n, (c, i, j) in enumerate(phases):
+                split.weight[n, c, 1 + i, 1 + j] = 1
+                join.weight[n, c, 1 + i, 1 + j] = 1
+            for block in (*self.encoder, *self.decoder):
+                block.body[4].weight.zero_()
+            if self.blend is not None:
+                self.blend.similarity.weight[:carried] = 0
+                self.blend.similarity.bias[:carried] = 1.45  # tanh: 0.9957 with beta
 
     def encode(self, frame, state=None):
         return frame, None

@@ -20,6 +20,9 @@ class VideoNetwork(nn.Module):
 
     Both take and return a state of their own (None at the start), which only the network understands.
 
+    `carriers`: patterns of the names of the parameters that carry the picture itself from the first to the last layer where a
+    network starts from the identity.
+
     `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
 
     `halo`: how many pixels around a tile decide about the tile, so that large frames can be computed in tiles with the
@@ -31,6 +34,7 @@ class VideoNetwork(nn.Module):
     multiple: int = 1
     minimum: int = 1
     capturable: bool = True
+    carriers: tuple[str, ...] = ()
     halo: int | None = None
     untiled: str = "no halo is known for it"
 

@@ -1,6 +1,7 @@
 """The operators in plain PyTorch: the truth that fused bodies and gradients are held to."""
 
 from .attention_mix import attention_mix
+from .convolution import convolution
 from .motion_attention import motion_attention
 from .pixel_distribute import pixel_distribute
 from .residual_dense_block import residual_dense_block
@@ -11,6 +12,7 @@ from .temporal_squeeze import temporal_squeeze
 __all__ = [
     "SpatialSqueeze",
     "attention_mix",
+    "convolution",
     "motion_attention",
     "pixel_distribute",
     "residual_dense_block",

@@ -41,9 +41,11 @@ class Recipe:
     norm of the gradient. ema: decay of the averaged weights. ends: train on the frames with all neighbours
     ("valid") or on all. *_weight, channels, distance, fidelity: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net
     that is trained before. identity_start: start from a network that gives back its input, where the network
-    can. skip_rate: part of the learning rate that the global skip gets; it starts as the identity, and all of its
-    weights act on the same few pixels, so that at the full rate it drowns what the rest learns. optimizer: "muon"
-    steps the kernels between feature maps by Muon, everything else by Adam. degraded: some of the blurry clips get
+    can. skip_rate: part of the learning rate that the weights get which carry the picture itself (the network's
+    `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
+    drown what the rest learns. optimizer: "muon"
+    steps the kernels between feature maps by Muon, everything else by Adam. still_norms: batch norms keep the
+    statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts. degraded: some of the blurry clips get
     noise and compression. varied: synthesised clips are of every kind (see `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
@@ -83,6 +85,7 @@ class Recipe:
     identity_start: bool = False
     skip_rate: float = 1.0
     optimizer: Literal["adam", "muon"] = "adam"
+    still_norms: bool = False
     degraded: bool = True
     varied: bool = False
     taus: tuple[int, ...] = ()
@@ -121,6 +124,11 @@ class Recipe:
             load_file(network, init, self.network)
         for name, weight in network.named_parameters():
             weight.requires_grad_(not any(fnmatch(name, pattern) for pattern in self.frozen))
+        task = self._task(network, magnitude)
+        task.still_norms = self.still_norms
+        return task
+
+    def _task(self, network: nn.Module, magnitude: str | None) -> Task:
         if magnitude is not None and self.kind != "deblur":
             raise UserError(f"Recipe {self.name} has no use for an MMP-Net; leave out --magnitude {magnitude}")
         masks = {"mask_weight": self.mask_weight, "threshold": self.mask_threshold}
@@ -208,7 +216,7 @@ class Recipe:
         }
         groups: dict[str, list[nn.Parameter]] = {"rest": [], "skip": [], "kernels": []}
         for name, weight in trained.items():
-            groups[self._group(name, weight)].append(weight)
+            groups[self._group(task.network, name, weight)].append(weight)
         settings = {"rest": {"share": 1.0}, "skip": {"share": self.skip_rate}}
         settings["kernels"] = {"share": 1.0, "orthogonal": True}
         chosen = [{"params": weights, **settings[name]} for name, weights in groups.items() if weights]
@@ -216,9 +224,9 @@ class Recipe:
         fused = next(iter(trained.values())).device.type == "cuda"
         return make(chosen, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=fused)
 
-    def _group(self, name: str, weight: nn.Parameter) -> str:
+    def _group(self, network: nn.Module, name: str, weight: nn.Parameter) -> str:
         """Muon is for what lies between feature maps: not what reads or writes a picture, and nothing narrow."""
-        if self.skip_rate != 1 and name.startswith("skip."):
+        if self.skip_rate != 1 and any(fnmatch(name, part) for part in getattr(network, "carriers", ())):
             return "skip"
         between = weight.ndim == 4 and min(weight.shape[:2]) >= 8 and "head" not in name
         return "kernels" if self.optimizer == "muon" and between else "rest"

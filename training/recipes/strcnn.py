@@ -5,9 +5,11 @@ weights (Eq. 4); Adam, 1e-4 times 0.96 every 10,000 steps, 300,000 steps; blurry
 frames of a high-speed video every tau <= T < 2 tau. Ours: EMA, and the limit of the gradient's norm.
 """
 
+from dataclasses import replace
+
 from .recipe import Recipe
 
-RECIPES = [
+PAPERS = [
     Recipe(
         name=name,
         network=name,
@@ -30,3 +32,30 @@ RECIPES = [
     )
     for name in ("cnn", "strcnn", "strcnn-dtb", "strcnn-dtb-m2")
 ]
+SHORT = [
+    replace(
+        recipe,
+        name=f"{recipe.name}-short",
+        ours="all but the network",
+        kind="deblur",
+        frames=5,
+        crop=96,
+        batch=16,
+        steps=60_000,
+        learning_rate=7e-4,
+        schedule="cosine",
+        warmup=60,
+        clip_norm=0.5,
+        ends="replicate",
+        identity_start=True,
+        skip_rate=0.1,
+        optimizer="muon",
+        magnitude_weight=0.0,
+        still_norms=True,
+        weight_penalty=0.0,
+        degraded=True,
+        taus=(),
+    )
+    for recipe in PAPERS
+]
+RECIPES = PAPERS + SHORT

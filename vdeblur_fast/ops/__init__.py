@@ -1,6 +1,7 @@
 """The operators: one `torch.library` op each, with fused bodies, and plain PyTorch elsewhere."""
 
 from .attention_mix import attention_mix
+from .convolution import convolution
 from .dispatch import explain, use_backend
 from .fused import why_not_fused
 from .motion_attention import motion_attention
@@ -13,6 +14,7 @@ from .temporal_squeeze import temporal_squeeze
 __all__ = [
     "SpatialSqueeze",
     "attention_mix",
+    "convolution",
     "explain",
     "motion_attention",
     "pixel_distribute",

@@ -1,0 +1,70 @@
+// convolution: tiles of results, some at a time, in parallel.
+#include "convolution.h"
+
+#include <omp.h>
+
+#include "huge_pages.h"
+
+#define VDEBLUR_KERNEL "convolution.inl"
+#include "each_isa.h"
+
+namespace vdeblur {
+namespace {
+
+ConvolutionPlan lay_out(const Convolution& op) {
+  const ConvolutionPlaces at{op.sizes};
+  const Frames& x = op.inputs[0];
+  const int64_t tile = kPatch + 1 - op.sizes.kernel;
+  ConvolutionPlan k{op, tile, x.height, x.width, divide_up(x.height, tile), divide_up(x.width, tile), at.columns()};
+  k.bias = op.packed + at.filled_bias();
+  k.weights = op.packed + at.ready();
+  const int64_t each = kFrequencies * (op.sizes.inputs + kBlock);
+  const int64_t most = std::clamp(kScratch / each / kSomeTiles * kSomeTiles, kSomeTiles, kMostTiles);
+  k.tasks = std::min(round_up(divide_up(k.tiles(), most), op.threads), k.tiles());
+  k.most = std::max(divide_up(k.tiles(), k.tasks), kMostRows);
+  return k;
+}
+
+}  // namespace
+
+int64_t convolution_packed_size(const ConvolutionSizes& sizes) { return ConvolutionPlaces{sizes}.size(); }
+
+void convolution_pack(const ConvolutionSizes& n, const float* weight, const float* bias, float* packed) {
+  const ConvolutionPlaces at{n};
+  const int64_t taps = n.kernel * n.kernel, outputs = n.outputs * at.phases();
+  std::copy_n(weight, at.weight_size(), packed);
+  std::copy_n(bias, outputs, packed + at.bias());
+  std::fill_n(packed + at.filled_bias(), at.size() - at.filled_bias(), 0.0f);
+  for (int64_t o = 0; o < outputs; ++o) {
+    const int64_t column = o % at.phases() * at.filled() + o / at.phases(), block = column / kBlock * kBlock;
+    const int64_t step = std::min(kBlock, at.columns() - block);
+    packed[at.filled_bias() + column] = bias[o];
+    for (int64_t c = 0; c < n.inputs; ++c) {
+      double u[kFrequencies];
+      transform_weights(weight + taps * (o * n.inputs + c), int(n.kernel), u);
+      float* to = packed + at.ready() + kFrequencies * n.inputs * block + c * step + column - block;
+      for (int64_t f = 0; f < kFrequencies; ++f) to[f * n.inputs * step] = float(u[f]);
+    }
+  }
+}
+
+bool convolution_is_packed(const ConvolutionSizes& n, const float* weight, const float* bias, const float* packed) {
+  const ConvolutionPlaces at{n};
+  return !std::memcmp(weight, packed, sizeof(float) * at.weight_size()) &&
+         !std::memcmp(bias, packed + at.bias(), sizeof(float) * n.outputs * at.phases());
+}
+
+int64_t convolution_workspace(const Convolution& op) { return op.threads * lay_out(op).scratch(); }
+
+void convolution(const Convolution& op) {
+  const ConvolutionPlan k = lay_out(op);
+  const bool small = k.tile == 4;
+  const auto kernel = small ? VDEBLUR_PICK(current_isa(), convolve<4>) : VDEBLUR_PICK(current_isa(), convolve<2>);
+  const Frames& y = op.y;
+  prefer_huge_pages(y.data, y.batch * y.height * y.width * y.channels * int64_t(sizeof(float)));
+#pragma omp parallel for schedule(dynamic) num_threads(op.threads)
+  for (int64_t task = 0; task < k.tasks; ++task)
+    kernel(k, k.first(task), k.first(task + 1), op.workspace + omp_get_thread_num() * k.scratch());
+}
+
+}  // namespace vdeblur

@@ -1,0 +1,206 @@
+"""convolution, every body of it, against the reference."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from vdeblur_fast.ops import convolution, explain
+from vdeblur_fast.ops.convolution import packed_weights
+from vdeblur_fast.reference import ops as reference
+
+from .checking import (
+    LAYOUTS,
+    check_compiles_once,
+    check_counts,
+    check_gradients,
+    check_threads,
+    check_values,
+    frames,
+    normal,
+)
+from .conftest import fixture_of
+
+body = fixture_of("cpu-portable", "cpu-avx2", "cpu-avx512")
+
+# B, channels of each input, O, H, W, k, upscale
+SIZES = [
+    (1, (1,), 1, 1, 1, 3, 1),
+    (2, (17,), 5, 7, 13, 3, 1),
+    (1, (64,), 64, 13, 22, 3, 1),
+    (1, (9,), 64, 11, 10, 5, 1),
+    (1, (5, 33), 40, 9, 30, 3, 1),
+    (2, (3, 1, 16), 19, 6, 17, 5, 1),
+    (1, (24,), 3, 31, 33, 3, 1),
+    (3, (16,), 20, 5, 6, 3, 2),
+    (1, (40,), 7, 8, 9, 5, 2),
+    (1, (20,), 2, 4, 5, 3, 3),
+    (1, (130,), 100, 4, 70, 3, 1),
+    (1, (16,), 16, 65, 1, 3, 1),
+]
+
+
+def given(b=2, channels=(5, 12), o=19, h=7, w=13, k=3, up=1, layout="channels_last", dtype=torch.float32, adds=False):
+    """weight, bias, other, inputs: tensors that can be empty first."""
+    inputs = [frames(b, c, h, w, layout=layout, dtype=dtype) for c in channels]
+    weight = normal(o * up**2, sum(channels), k, k, scale=(sum(channels) * k * k) ** -0.5)
+    other = frames(b, o, h * up, w * up, layout=layout, dtype=dtype) if adds else None
+    return weight, normal(o * up**2), other, *inputs
+
+
+def flat(function: Callable, upscale: int = 1, activation: str = "none") -> Callable:
+    """The operator as a function of tensors."""
+
+    def call(weight, bias, other, *inputs):
+        return function(list(inputs), weight, bias, other, upscale, activation)
+
+    return call
+
+
+fused, plain = flat(convolution), flat(reference.convolution)
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "b{}c{}o{}h{}w{}k{}u{}".format(*s).replace(" ", ""))
+def test_convolution_matches_reference(body, fences, sizes):
+    up = sizes[-1]
+    check_values(flat(convolution, up), flat(reference.convolution, up), given(*sizes))
+
+
+@pytest.mark.parametrize("activation", ["none", "relu"])
+@pytest.mark.parametrize("sizes", SIZES[1:9:2], ids=lambda s: f"o{s[2]}u{s[-1]}")
+def test_convolution_adds_and_rectifies(body, fences, sizes, activation):
+    up = sizes[-1]
+    functions = (flat(function, up, activation) for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, adds=True))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_convolution_views(body, fences, layout):
+    check_values(fused, plain, given(layout=layout, adds=True))
+
+
+def test_convolution_of_narrow_pictures_is_pytorchs():
+    arguments = given(dtype=torch.bfloat16, adds=True)
+    assert torch.equal(fused(*arguments), plain(*arguments))
+    weight, bias, other, *inputs = arguments
+    assert "takes float32, got bfloat16" in explain(convolution, inputs, weight, bias, other)
+
+
+def test_convolution_of_a_large_kernel_is_pytorchs():
+    arguments = given(k=7)
+    assert torch.equal(fused(*arguments), plain(*arguments))
+
+
+def test_the_result_is_channels_last(body):
+    for layout in ("contiguous", "channels_last"):
+        assert fused(*given(layout=layout)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_what_is_not_finite_stays_near(body, fences):
+    weight, bias, _, x = given(1, (17,), 5, 40, 41)
+    x[0, 3, 20, 19] = torch.nan
+    got = fused(weight, bias, None, x).isnan().any(1)[0]
+    assert got[19:22, 18:21].all(), "the pixels that see it"
+    got[16:25, 15:24] = False
+    assert not got.any()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_nan_parameters_are_not_hidden(body, which):
+    arguments = given(1, (17,), 5, 9, 9)
+    arguments[which].view(-1)[0] = torch.nan
+    assert fused(*arguments)[:, 0].isnan().all()
+
+
+def test_relu_keeps_nan(body):
+    weight, bias, _, x = given(1, (17,), 5, 9, 9)
+    bias[2] = torch.nan
+    assert flat(convolution, 1, "relu")(weight, bias, None, x)[:, 2].isnan().all()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_convolution_of_extreme_pictures(body, fences, scale):
+    weight, bias, _, *inputs = given()
+    check_values(fused, plain, (weight, bias * scale, None, *(x * scale for x in inputs)))
+
+
+def test_convolution_of_nothing_is_nothing(body):
+    assert fused(*given(b=0)).shape == (0, 19, 7, 13)
+    weight, bias, _, x = given(1, (6,))
+    nothing = x[:, :0]
+    assert torch.equal(fused(weight, bias, None, nothing, x, nothing), fused(weight, bias, None, x))
+
+
+def test_convolution_is_the_same_for_any_number_of_threads(body, fences):
+    arguments = given(2, (16,), 40, 50, 60)
+    check_threads(lambda: fused(*arguments))
+
+
+def test_changed_weights_are_seen(body):
+    weight, bias, _, x = given(1, (17,))
+    fused(weight, bias, None, x)
+    for parameter in (weight, bias):
+        parameter.view(-1)[-1] += 1
+        check_values(fused, plain, (weight, bias, None, x))
+    kept = len(packed_weights._kept)
+    fused(weight.clone(), bias.clone(), None, x)
+    assert len(packed_weights._kept) == kept, "a copy shares what was packed"
+
+
+def test_convolution_gradients_are_the_references():
+    check_gradients(fused, plain, given(1, (2, 3), 4, 5, 6, adds=True))
+    functions = (flat(function, 2, "relu") for function in (convolution, reference.convolution))
+    check_gradients(*functions, given(1, (3,), 2, 4, 5, up=2))
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last", "cropped"])
+def test_convolution_opcheck(layout, requires_grad):
+    weight, bias, other, *inputs = given(layout=layout, adds=True)
+    for tensor in (weight, bias, other, *inputs):
+        tensor.requires_grad_(requires_grad)
+    torch.library.opcheck(torch.ops.vdeblur.convolution.default, (inputs, weight, bias, other, 1, "relu"))
+    torch.library.opcheck(torch.ops.vdeblur.convolution.default, (inputs, weight, bias, None, 1, "none"))
+
+
+def test_convolution_compiles_once():
+    check_compiles_once(fused, given())
+    check_compiles_once(flat(convolution, 2, "relu"), given(up=2, layout="contiguous", adds=True))
+
+
+def test_convolution_counts_as_the_reference():
+    check_counts(flat(convolution, 2), flat(reference.convolution, 2), given(up=2))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"inputs": []}, ValueError, "inputs must be one picture or more, got none"),
+        ({"inputs": [normal(17, 7, 13)]}, ValueError, r"inputs\[0\] must be \(B, C, H, W\), got \(17, 7, 13\)"),
+        ({"inputs": [normal(2, 17, 7, 0)]}, ValueError, "at least one pixel"),
+        (
+            {"inputs": [normal(2, 9, 7, 13), normal(2, 8, 7, 12)]},
+            ValueError,
+            r"inputs\[1\] must be \(2, C, 7, 13\), got \(2, 8, 7, 12\)",
+        ),
+        (
+            {"inputs": [normal(2, 9, 7, 13), normal(2, 8, 7, 13).double()]},
+            TypeError,
+            r"inputs\[1\] must be torch.float32 as inputs\[0\] is, got torch.float64",
+        ),
+        ({"weight": normal(19, 16, 3, 3)}, ValueError, r"weight must be \(O, 17, k, k'\), got \(19, 16, 3, 3\)"),
+        ({"weight": normal(19, 17, 3, 5)}, ValueError, "square and odd, so that a pixel is in the middle, got 3x5"),
+        ({"weight": normal(19, 17, 4, 4)}, ValueError, "square and odd"),
+        ({"bias": normal(18)}, ValueError, r"bias must be \(19,\), got \(18,\)"),
+        ({"other": normal(2, 18, 7, 13)}, ValueError, r"other must be \(2, 19, 7, 13\), got \(2, 18, 7, 13\)"),
+        ({"other": normal(2, 19, 7, 13).double()}, TypeError, "other must be torch.float32 as inputs"),
+        ({"upscale": 0}, ValueError, "upscale must be at least 1, got 0"),
+        ({"upscale": 2}, ValueError, "weight must have a multiple of 4 outputs, got 19"),
+        ({"activation": "gelu"}, ValueError, "activation must be one of relu, none, got 'gelu'"),
+        ({"bias": torch.zeros(19, dtype=torch.int64)}, TypeError, "bias must be floating point"),
+    ],
+)
+def test_convolution_rejects_bad_input(change, error, message):
+    weight, bias, _, *inputs = given(2, (17,))
+    with pytest.raises(error, match=f"convolution: .*{message}"):
+        convolution(**({"inputs": inputs, "weight": weight, "bias": bias} | change))
