@@ -36,9 +36,9 @@ class UNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _run(x, self.poolings, self.layer)
 
-    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
-        """Conv(i + 1), and the ReLU after all but the last."""
-        y = self.convs[i](x)
+    def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
+        """Conv(i + 1) of pictures side by side, and the ReLU after all but the last."""
+        y = self.convs[i](beside(pictures))
         return relu_(y) if i < len(self.convs) - 1 else y
 
 
@@ -59,12 +59,13 @@ class Lockstep:
         count, last = len(self.nets), len(self.nets[0].convs) - 1
         first = [self._conv(0, alike, inputs[alike.start], groups=1) for alike in self._alike(0, "in_channels")]
 
-        def layer(i: int, x: torch.Tensor) -> torch.Tensor:
+        def layer(i: int, *pictures: torch.Tensor) -> torch.Tensor:
+            x = beside(pictures, count)
             if i == last:
                 return x
             return relu_(self._conv(i, range(count), x, groups=count) if i else x)
 
-        x = _run(torch.cat(first, 1), self.nets[0].poolings, layer, count).unflatten(1, (count, -1))
+        x = _run(torch.cat(first, 1), self.nets[0].poolings, layer).unflatten(1, (count, -1))
         outputs = []
         for alike in self._alike(last, "out_channels"):
             part = x[:, alike.start : alike.stop].flatten(1, 2)
@@ -97,8 +98,9 @@ def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([conv.weight for conv in convs]).contiguous(), torch.cat([conv.bias for conv in convs])
 
 
-def _run(x: torch.Tensor, poolings: int, layer: Callable[[int, torch.Tensor], torch.Tensor], nets: int = 1):
-    """The way of x (B, nets * channels, H, W) through U-Nets; `layer(i, x)` is their Conv(i + 1) and its ReLU."""
+def _run(x: torch.Tensor, poolings: int, layer: Callable[..., torch.Tensor]) -> torch.Tensor:
+    """The way of x (B, channels, H, W) through a U-Net, or through many; `layer(i, *pictures)` is Conv(i + 1) of one
+    picture, or of one and the encoder's, and the ReLU after it."""
     skips: list[torch.Tensor] = []
     numbers = iter(range(4 * poolings + 4))
     for level in range(poolings + 1):
@@ -109,15 +111,16 @@ def _run(x: torch.Tensor, poolings: int, layer: Callable[[int, torch.Tensor], to
     skips.pop()
     while skips:
         x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        x = _beside(x, skips.pop(), nets)
-        for _ in range(2):
-            x = layer(next(numbers), x)
+        x = layer(next(numbers), x, skips.pop())
+        x = layer(next(numbers), x)
     x = layer(next(numbers), x)
     return layer(next(numbers), x)
 
 
-def _beside(x: torch.Tensor, skip: torch.Tensor, nets: int) -> torch.Tensor:
-    """Of each net the channels of x, then those of the skip."""
+def beside(pictures: Sequence[torch.Tensor], nets: int = 1) -> torch.Tensor:
+    """Of each net the channels of the first picture, then those of the next."""
+    if len(pictures) == 1:
+        return pictures[0]
     if nets == 1:
-        return torch.cat([x, skip], 1)
-    return torch.cat([y.unflatten(1, (nets, -1)) for y in (x, skip)], 2).flatten(1, 2)
+        return torch.cat(tuple(pictures), 1)
+    return torch.cat([y.unflatten(1, (nets, -1)) for y in pictures], 2).flatten(1, 2)

@@ -16,8 +16,12 @@ from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .phases import compute_in_phases
 from .rectified import rectify
+from .winograd import WinogradConv2d, WinogradConvTranspose2d, filter_by_winograd
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+# On the CPU the bodies of these copy weights that are not contiguous, at each call.
+NATIVE = (RDB, WinogradConv2d, WinogradConvTranspose2d)
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Acceleration:
 
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
-    convolutions that do the ReLU, or the sum and the ReLU, after them. summed: chains of blocks that add up their
+    convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
+    summed: chains of blocks that add up their
     fusion.
     """
 
@@ -37,6 +42,7 @@ class Acceleration:
     folded: int
     phased: int
     rectified: int
+    filtered: int
     summed: int
     left: dict[str, str]
 
@@ -47,6 +53,7 @@ class Acceleration:
         lines += [f"  {'BatchNorm2d':22} {self.folded:3} folded"] if self.folded else []
         lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
         lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
+        lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.filtered:3} by Winograd's method"] if self.filtered else []
         lines += [f"  {'ResidualDenseNetwork':22} {self.summed:3} summed"] if self.summed else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
@@ -61,8 +68,8 @@ def accelerate(
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded, and
     the copy is in evaluation mode, without gradients. On the CPU convolutions do the ReLU after them, and in float32
-    large convolutions to few channels compute several pixels at once and chains of residual dense blocks add up their
-    fusion. Its interface and state_dict are the network's, which is never changed; `.acceleration` says what was done.
+    those of 3x3 and 5x5 use Winograd's method, large ones to few channels compute several pixels at once, and chains of
+    residual dense blocks add up their fusion. Its interface and state_dict are the network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.
@@ -88,10 +95,16 @@ def accelerate(
     phased = compute_in_phases(fast) if device.type == "cpu" and dtype == torch.float32 else 0
     summed = sum_up_chains(fast) if device.type == "cpu" and dtype == torch.float32 else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
+    like = torch.empty(0, device=device, dtype=dtype)
+    narrow = device.type != "cpu" or dtype != torch.float32
+    filtered = 0 if narrow or why_not_fused(like) else filter_by_winograd(fast)
     fast = fast.to(dtype=dtype, memory_format=layout)
-    replaced, left = _fuse(fast, torch.empty(0, device=device, dtype=dtype))
+    replaced, left = _fuse(fast, like)
+    for module in fast.modules():
+        if device.type == "cpu" and isinstance(module, NATIVE):
+            module.to(memory_format=torch.contiguous_format)
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, summed, left)
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, filtered, summed, left)
     return fast
 
 
@@ -110,7 +123,5 @@ def _fuse(network: nn.Module, like: torch.Tensor) -> tuple[dict[str, int], dict[
             left[fused.__name__] = reason
         else:
             module.__class__ = fused
-            if fused is RDB and like.device.type == "cpu":  # else its native body would copy them at each call
-                module.to(memory_format=torch.contiguous_format)
             replaced[fused.__name__] += 1
     return dict(replaced), left

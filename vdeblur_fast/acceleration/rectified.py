@@ -11,7 +11,7 @@ from torch import nn
 from ..device import cpu_is_fast_at
 from ..reference.modules import StridedConv2d
 from ..reference.networks.strcnn import ResidualBlock
-from ..reference.networks.unet import UNet
+from ..reference.networks.unet import UNet, beside
 from .folding import FoldedAway, FoldedConv2d
 
 
@@ -73,8 +73,9 @@ class FusedResidualBlock(ResidualBlock):
 class RectifiedUNet(UNet):
     """DAVID's, whose convolutions do the ReLU themselves."""
 
-    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
-        return self.convs[i](x)
+    def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
+        conv = self.convs[i]
+        return conv(beside(pictures)) if isinstance(conv, RectifiedConv2d) else conv(*pictures)
 
 
 class RectifiedAway(nn.ReLU):

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import temporal_blend as reference
@@ -23,7 +22,7 @@ def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tens
     convolution over [current, previous]; beta one number, taken as 0 below 0 and as 1 above 1
     -> (B, C, H, W) of current's dtype and memory order.
 
-    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype; what
+    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is `convolution`'s, in current's dtype; what
     follows it reads three numbers and writes one, and is computed in float32 for float32, bfloat16 and float16.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed frames.
@@ -81,8 +80,7 @@ def _on_cpu(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, bet
     blended = outputs(current)
     if not blended.numel():
         return blended
-    pair = torch.cat([current, previous], 1)
-    similarity = conv2d(pair, weight.to(pair), bias.to(pair), padding=weight.shape[-1] // 2)
+    similarity = dispatch.run("convolution", [current, previous], weight, bias, None, 1, "none")
     if similarity.stride() == blended.stride():  # its memory is at hand, and nobody else needs it
         blended = similarity
     blend(similarity, current, previous, beta, blended)

@@ -1,0 +1,118 @@
+"""Convolutions of 3x3 and 5x5 by Winograd's method: on the fused operator, with the activation, the sum and the pixel
+shuffle after them."""
+
+import torch
+from torch import nn
+
+from .. import ops
+from .folding import FoldedConv2d
+from .rectified import (
+    AddedFoldedConv2d,
+    RectifiedConv2d,
+    RectifiedConvTranspose2d,
+    RectifiedFoldedConv2d,
+)
+
+ENOUGH = 16  # input channels from which on it wins, whatever the outputs; a register of them on the widest processors
+# Pairs of channels up to which it wins: the transformed weights of more, four times what they were, leave the cache
+# from one frame to the next.
+MOST = 192 * 64
+
+
+class WinogradConv2d(nn.Conv2d):
+    """`torch.nn.Conv2d` of pictures side by side, then the activation.
+
+    Equivalent to:
+        y = torch.nn.functional.conv2d(torch.cat(pictures, 1), weight, bias, padding=weight.shape[-1] // 2)
+        activation(y if other is None else y + other)
+    """
+
+    activation: str
+
+    def forward(self, *pictures: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+        bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
+        return ops.convolution(pictures, self.weight, bias, other, activation=self.activation)
+
+
+class WinogradFoldedConv2d(WinogradConv2d):
+    """... that has a batch norm in between."""
+
+    def forward(self, *pictures: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+        return ops.convolution(pictures, self.folded_weight, self.folded_bias, other, activation=self.activation)
+
+    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return self(x, other=other)
+
+
+class WinogradConvTranspose2d(nn.ConvTranspose2d):
+    """`torch.nn.ConvTranspose2d` in steps of two, then the activation: a pixel is the middle of four results, each of
+    which sees some of the 3x3 pixels around it.
+
+    Keeps its own `weight` and `bias`, so that the state_dict stays; what it computes with is made of them, and again
+    whenever a state_dict is loaded.
+    """
+
+    activation: str
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return ops.convolution([x], self.phase_weight, self.phase_bias, upscale=2, activation=self.activation)
+
+
+FILTERED = {
+    nn.Conv2d: (WinogradConv2d, "none"),
+    FoldedConv2d: (WinogradFoldedConv2d, "none"),
+    RectifiedConv2d: (WinogradConv2d, "relu"),
+    RectifiedFoldedConv2d: (WinogradFoldedConv2d, "relu"),
+    AddedFoldedConv2d: (WinogradFoldedConv2d, "relu"),
+    nn.ConvTranspose2d: (WinogradConvTranspose2d, "none"),
+    RectifiedConvTranspose2d: (WinogradConvTranspose2d, "relu"),
+}
+
+
+def filter_by_winograd(network: nn.Module) -> int:
+    """Makes every convolution of `network` for which that is faster compute by Winograd's method, in place -> how many.
+
+    After everything else that changes convolutions. What the network gives stays the same, to rounding. Where their
+    weights are not contiguous they are copied at each call.
+    """
+    count = 0
+    for module in network.modules():
+        kind, activation = FILTERED.get(type(module), (None, ""))
+        if kind is None or not _worth_it(module):
+            continue
+        module.__class__, module.activation = kind, activation
+        if kind is WinogradConvTranspose2d:
+            _prepare(module)
+            module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
+        count += 1
+    return count
+
+
+def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    plain = module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    if not plain or module.groups != 1 or module.dilation != (1, 1):
+        return False
+    (kernel, columns), (padding, _) = module.kernel_size, module.padding
+    if kernel != columns or module.padding != (padding, padding):
+        return False
+    if module.in_channels * module.out_channels > MOST:
+        return False
+    enough = module.in_channels >= ENOUGH or (kernel == 5 and 2 * module.in_channels >= ENOUGH <= module.out_channels)
+    if isinstance(module, nn.ConvTranspose2d):
+        doubles = module.stride == (2, 2) and all(kernel + more - 2 * padding == 2 for more in module.output_padding)
+        return enough and doubles and padding <= 2 and kernel <= padding + 4
+    return enough and module.stride == (1, 1) and kernel in (3, 5) and padding == kernel // 2
+
+
+@torch.no_grad()
+def _prepare(conv: WinogradConvTranspose2d) -> None:
+    """Result (2 a + i, 2 b + j) sees pixel (a + u, b + v) through tap (i + padding - 2 u, j + padding - 2 v)."""
+    inputs, outputs, kernel, _ = conv.weight.shape
+    weight = conv.weight.new_zeros(outputs, 2, 2, inputs, 3, 3)
+    places = [(i, u + 1, tap) for i in (0, 1) for u in (-1, 0, 1) if 0 <= (tap := i + conv.padding[0] - 2 * u) < kernel]
+    for i, row, down in places:
+        for j, column, across in places:
+            weight[:, i, j, :, row, column] = conv.weight[:, :, down, across].t()
+    bias = conv.weight.new_zeros(outputs) if conv.bias is None else conv.bias
+    conv.register_buffer("phase_weight", weight.flatten(0, 2), persistent=False)
+    conv.register_buffer("phase_bias", bias.repeat_interleave(4), persistent=False)
