@@ -21,7 +21,7 @@ ConvolutionPlan lay_out(const Convolution& op) {
   const int64_t each = kFrequencies * (op.sizes.inputs + kBlock);
   const int64_t most = std::clamp(kScratch / each / kSomeTiles * kSomeTiles, kSomeTiles, kMostTiles);
   k.tasks = std::min(round_up(divide_up(k.tiles(), most), op.threads), k.tiles());
-  k.most = std::max(divide_up(k.tiles(), k.tasks), kMostRows);
+  k.most = divide_up(k.tiles(), k.tasks);
   return k;
 }
 

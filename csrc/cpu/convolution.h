@@ -11,7 +11,6 @@ namespace vdeblur {
 
 constexpr int64_t kGroup = 16;             // output channels that are packed together: what a phase is filled up to
 constexpr int64_t kBlock = 4 * kGroup;     // output channels that one frequency's product has
-constexpr int64_t kMostRows = 8;           // tiles in registers at once
 constexpr int64_t kSomeTiles = 24;         // that all numbers of rows divide
 constexpr int64_t kScratch = 192 << 10;    // floats that the tiles of one task may take
 constexpr int64_t kMostTiles = 4 * kSomeTiles;
@@ -42,10 +41,11 @@ struct ConvolutionPlan {
   int64_t tiles() const { return op.y.batch * tile_rows * tile_columns; }
   int64_t first(int64_t task) const { return task * tiles() / tasks; }
   // Floats between two frequencies: a line is left out, or those of some sizes would all share one place of the cache.
-  int64_t spectrum() const { return round_up(most * op.sizes.inputs, kGroup) + kGroup; }
+  int64_t row() const { return round_up(op.sizes.inputs, kGroup); }  // from tile to tile
+  int64_t spectrum() const { return most * row() + kGroup; }
   int64_t product() const { return most * kBlock + kGroup; }
   // A patch that is not whole, or whose channels do not fill a register.
-  int64_t room() const { return kFrequencies * round_up(op.sizes.inputs, kGroup); }
+  int64_t room() const { return kFrequencies * row(); }
   int64_t scratch() const { return kFrequencies * (spectrum() + product()) + room(); }
 };
 

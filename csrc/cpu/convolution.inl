@@ -50,48 +50,7 @@ inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t e
       }
       spectra += x->channels;
     }
-  }
-}
-
-// products (R tiles, NV registers of outputs) = spectra (tiles, inputs) x weights (inputs, outputs).
-template <int R, int NV>
-void multiply_rows(const float* spectra, int64_t inputs, const float* weights, int64_t step, float* products) {
-  V acc[R][NV];
-#pragma GCC unroll 8
-  for (int i = 0; i < R; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) acc[i][v] = broadcast(0.0f);
-  outer<R, NV>(acc, spectra, inputs, 1, weights, step, inputs);
-#pragma GCC unroll 8
-  for (int i = 0; i < R; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) store(products + i * step + v * kWidth, acc[i][v]);
-}
-
-// All tiles of one frequency: R at a time, the last ones of them twice rather than fewer at once.
-template <int R, int NV>
-void multiply_all(const float* spectra, int64_t tiles, int64_t inputs, const float* weights, int64_t step,
-                  float* products) {
-  for (int64_t t = 0; t < tiles; t += R) {
-    const int64_t at = std::min(t, tiles - R);
-    multiply_rows<R, NV>(spectra + at * inputs, inputs, weights, step, products + at * step);
-  }
-}
-
-// As many rows as registers can hold: those of the results in three quarters of them.
-inline void multiply(const float* spectra, int64_t tiles, int64_t inputs, const float* weights, int64_t step,
-                     float* products) {
-  constexpr int kMost = kRegisters / 8;  // registers of outputs
-  for (int64_t o = 0; o < step;) {
-    const int64_t left = (step - o) / kWidth;
-    const int64_t now = left >= kMost ? kMost : left;
-    const float* const w = weights + o;
-    float* const p = products + o;
-    if (now >= 4) multiply_all<6, kMost>(spectra, tiles, inputs, w, step, p);
-    else if (now == 3) multiply_all<6, 3>(spectra, tiles, inputs, w, step, p);
-    else if (now == 2) multiply_all<6, 2>(spectra, tiles, inputs, w, step, p);
-    else multiply_all<8, 1>(spectra, tiles, inputs, w, step, p);
-    o += now * kWidth;
+    spectra += k.row() - k.op.sizes.inputs;
   }
 }
 
@@ -156,18 +115,15 @@ VDEBLUR_INLINE void store_results(const ConvolutionPlan& k, const TileAt& at, in
 
 template <int kTile>
 void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
-  const int64_t inputs = k.op.sizes.inputs, tiles = std::max(end - first, kMostRows);
+  const int64_t inputs = k.op.sizes.inputs, tiles = end - first;
   float* const spectra = scratch;
   float* const products = spectra + kFrequencies * k.spectrum();
   transform_patches(k, first, end, spectra, products + kFrequencies * k.product());
-  // Fewer tiles than are multiplied at once: the rest must be numbers.
-  for (int64_t f = 0; end - first < tiles && f < kFrequencies; ++f)
-    std::fill_n(spectra + f * k.spectrum() + (end - first) * inputs, (tiles - (end - first)) * inputs, 0.0f);
   const float* weights = k.weights;
   for (int64_t o = 0; o < k.columns; o += kBlock) {
     const int64_t step = std::min(kBlock, k.columns - o);
     for (int64_t f = 0; f < kFrequencies; ++f, weights += inputs * step)
-      multiply(spectra + f * k.spectrum(), tiles, inputs, weights, step, products + f * k.product());
+      multiply(spectra + f * k.spectrum(), k.row(), tiles, inputs, weights, step, products + f * k.product());
     for (int64_t t = first; t < end; ++t) {
       const TileAt at(k, t);
       for (int64_t v = 0; v < step; v += kWidth) {

@@ -16,21 +16,17 @@ namespace vdeblur {
 namespace {
 
 DensePlan lay_out(const ResidualDenseBlock& op) {
-  const Isa isa = current_isa();
-  DensePlan k{op, isa, 2 * width(isa), divide_up(op.x.height, kTile), divide_up(op.x.width, kTile), 0, 0,
-              kLag * op.sizes.layers + 3, op.workspace, nullptr, nullptr};
-  k.blocks = divide_up(k.columns, k.lanes);
-  k.chunks = divide_up(k.blocks, kChunkBlocks);
-  k.zeros = k.pixels + k.slots * k.blocks * k.block_pixels();
-  k.scratch = k.zeros + k.record();
+  DensePlan k{op, divide_up(op.x.height, kTile), divide_up(op.x.width, kTile), 0, kLag * op.sizes.layers + 3,
+              op.workspace, nullptr, nullptr};
+  k.chunks = divide_up(k.columns, kChunkTiles);
+  k.zeros = k.pixels + k.slots * kTile * k.line();
+  k.scratch = k.zeros + k.line();
   return k;
 }
 
+// The spectra and the products of a layer; or a row of the result.
 int64_t scratch_size(const DensePlan& k) {
-  const DenseSizes& n = k.op.sizes;
-  const int64_t inputs = std::min(n.inputs(n.layers - 1), kMostInputs);
-  const int64_t spectra = Spectra(nullptr, inputs, k.lanes).block() + Spectra(nullptr, n.growth, k.lanes).block();
-  return std::max(kChunkBlocks * spectra, (n.all() + n.channels * kTile) * k.lanes);
+  return std::max(kFrequencies * (k.spectrum() + k.product()), k.most() * kTile * round_up(k.op.x.channels, kEdge));
 }
 
 // Tasks in an order in which each depends on earlier ones only, and on those of earlier steps: in step s stage k works
@@ -80,26 +76,18 @@ class Schedule {
   std::vector<std::atomic<int64_t>> done_;
 };
 
-void pack_layer(const float* weight, int64_t growth, int64_t channels, float* to) {
-  const Parts inputs = input_parts(channels), outputs = output_parts(growth);
-  for (int64_t p = 0; p < inputs.count; ++p)
-    for (int64_t q = 0; q < outputs.count; ++q)
-      for (int64_t c = 0; c < inputs.length(p); ++c)
-        for (int64_t o = 0; o < outputs.length(q); ++o) {
-          double u[kFrequencies];
-          transform_weights(weight + 9 * ((outputs.first(q) + o) * channels + inputs.first(p) + c), 3, u);
-          float* at = to + kFrequencies * growth * inputs.first(p) + outputs.first(q) * inputs.length(p);
-          for (int64_t f = 0; f < kFrequencies; ++f, at += growth * inputs.length(p))
-            at[c * outputs.length(q) + o] = float(u[f]);
-        }
+void pack_layer(const float* weight, int64_t growth, int64_t channels, int64_t filled, float* to) {
+  for (int64_t o = 0; o < growth; ++o)
+    for (int64_t c = 0; c < channels; ++c) {
+      double u[kFrequencies];
+      transform_weights(weight + 9 * (o * channels + c), 3, u);
+      for (int64_t f = 0; f < kFrequencies; ++f) to[(f * channels + c) * filled + o] = float(u[f]);
+    }
 }
 
-void pack_fusion(const float* weight, int64_t channels, int64_t inputs, float* to) {
-  const Parts outputs = output_parts(channels);
-  for (int64_t q = 0; q < outputs.count; ++q)
-    for (int64_t c = 0; c < inputs; ++c)
-      for (int64_t o = 0; o < outputs.length(q); ++o)
-        to[outputs.first(q) * inputs + c * outputs.length(q) + o] = weight[(outputs.first(q) + o) * inputs + c];
+void pack_fusion(const float* weight, int64_t channels, int64_t inputs, int64_t filled, float* to) {
+  for (int64_t o = 0; o < channels; ++o)
+    for (int64_t c = 0; c < inputs; ++c) to[c * filled + o] = weight[o * inputs + c];
 }
 
 bool by_tiles(const ResidualDenseBlock& op) { return has_tiles() && op.x.type == Type::bfloat16; }
@@ -117,9 +105,14 @@ void residual_dense_block_pack(const DenseSizes& sizes, const float* const* para
     std::copy_n(parameters[2 * i], at.weight_size(i), packed + at.bias(i) - at.weight_size(i));
     std::copy_n(parameters[2 * i + 1], at.bias_size(i), packed + at.bias(i));
   }
-  for (int64_t i = 0; i < sizes.layers; ++i)
-    pack_layer(parameters[2 * i], sizes.growth, sizes.inputs(i), packed + at.ready(i));
-  pack_fusion(parameters[2 * sizes.layers], sizes.channels, sizes.all(), packed + at.ready(sizes.layers));
+  std::fill_n(packed + at.filled_bias(0), at.size() - at.filled_bias(0), 0.0f);
+  for (int64_t i = 0; i <= sizes.layers; ++i) {
+    std::copy_n(parameters[2 * i + 1], at.bias_size(i), packed + at.filled_bias(i));
+    if (i < sizes.layers)
+      pack_layer(parameters[2 * i], sizes.growth, sizes.inputs(i), at.filled(i), packed + at.ready(i));
+    else
+      pack_fusion(parameters[2 * i], sizes.channels, sizes.all(), at.filled(i), packed + at.ready(i));
+  }
   if (best_has_tiles()) amx::pack(sizes, parameters, packed + at.size());
 }
 
@@ -142,8 +135,13 @@ int64_t residual_dense_block_workspace(const ResidualDenseBlock& op) {
 void residual_dense_block(const ResidualDenseBlock& op) {
   if (by_tiles(op)) return amx::run(op, op.packed + PackedPlaces{op.sizes}.size());
   const DensePlan k = lay_out(op);
-  const auto kernel = VDEBLUR_PICK(k.isa, dense_stage);
-  std::fill_n(k.zeros, k.record(), 0.0f);
+  const auto kernel = VDEBLUR_PICK(current_isa(), dense_stage);
+  std::fill_n(k.zeros, k.line(), 0.0f);
+  for (int64_t i = 0; i < k.slots * kTile; ++i) {  // what nothing is written to
+    const int64_t behind = (1 + op.x.width) * k.pixel();
+    std::fill_n(k.line_of(0, i), k.pixel(), 0.0f);
+    std::fill_n(k.line_of(0, i) + behind, k.line() - behind, 0.0f);
+  }
   Schedule schedule(k);
 #pragma omp parallel num_threads(op.threads)
   schedule.work(kernel, k.scratch + omp_get_thread_num() * scratch_size(k));

@@ -1,11 +1,14 @@
 // Winograd's minimal filtering on patches of 6x6 pixels: 4x4 results of a 3x3 kernel, or 2x2 of a 5x5 one, for 36
 // multiplications where 144 or 100 are usual (Lavin and Gray, CVPR 2016). Shared by drivers and kernels.
 #pragma once
+#include <cstdint>
 
 namespace vdeblur {
 
 constexpr int kPatch = 6;  // rows and columns of pixels that a tile of results depends on
 constexpr int kFrequencies = kPatch * kPatch;
+
+constexpr int64_t kRun = 24;  // products added up in one go
 
 // Points at which the polynomials are evaluated: 0, +-a, +-b and infinity. With these the error of float32 is less than
 // twice that of the direct sum; with 1 and 2, which are usual, it is eight times as large.
