@@ -54,20 +54,22 @@ inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t e
   }
 }
 
-// Where the results of a register of outputs go for one tile: their picture, from the first on.
-struct Place {
-  int64_t row, column, channel, channels, rows, columns;
-  Place(const ConvolutionPlan& k, const TileAt& at, int64_t output) {
+// Where a register of outputs goes: the first of its channels, how many there are, and the place of its pixels among those
+// that a pixel is scaled up to.
+struct Output {
+  int64_t channel, channels, row, column;
+  Output() = default;
+  Output(const ConvolutionPlan& k, int64_t output) {
     const int64_t filled = round_up(k.op.y.channels, kGroup), phase = output / filled, up = k.op.sizes.upscale;
-    row = at.row * up + phase / up;
-    column = at.column * up + phase % up;
     channel = output % filled;
     channels = std::min<int64_t>(kWidth, k.op.y.channels - channel);
-    rows = std::min(k.tile, k.height - at.row);
-    columns = std::min(k.tile, k.width - at.column);
+    row = phase / up;
+    column = phase % up;
   }
-  float* in(const Frames& f, int64_t batch) const {
-    return frame_of<float>(f, batch, 0) + row * f.row_stride + column * f.pixel_stride + channel;
+  // In a picture, the first pixel of a tile.
+  float* in(const Frames& f, const TileAt& at, int64_t up) const {
+    const int64_t pixel = (at.row * up + row) * f.row_stride + (at.column * up + column) * f.pixel_stride;
+    return frame_of<float>(f, at.batch, 0) + pixel + channel;
   }
 };
 
@@ -86,36 +88,54 @@ VDEBLUR_INLINE void store_whole(const ConvolutionPlan& k, const float* other, fl
 }
 
 template <int kTile>
-void store_part(const ConvolutionPlan& k, const Place& place, const float* other, float* y, V shift, V least,
-                V (&out)[kTile][kTile]) {
-  const int64_t up = k.op.sizes.upscale;
-  for (int64_t i = 0; i < place.rows; ++i)
-    for (int64_t j = 0; j < place.columns; ++j) {
+void store_part(const ConvolutionPlan& k, const TileAt& at, int64_t channels, const float* other, float* y, V shift,
+                V least, V (&out)[kTile][kTile]) {
+  const int64_t up = k.op.sizes.upscale, rows = std::min<int64_t>(kTile, k.height - at.row);
+  const int64_t columns = std::min<int64_t>(kTile, k.width - at.column);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
       V sum = out[i][j] + shift;
       if (other) {
         const float* const from = other + up * (i * k.op.other.row_stride + j * k.op.other.pixel_stride);
-        sum = sum + load_some(from, place.channels);
+        sum = sum + load_some(from, channels);
       }
-      store_some(y + up * (i * k.op.y.row_stride + j * k.op.y.pixel_stride), max(least, sum), place.channels);
+      store_some(y + up * (i * k.op.y.row_stride + j * k.op.y.pixel_stride), max(least, sum), channels);
     }
 }
 
+// A block of outputs of all tiles: transformed back, and stored tile by tile, for their channels lie side by side.
 template <int kTile>
-VDEBLUR_INLINE void store_results(const ConvolutionPlan& k, const TileAt& at, int64_t output, V (&out)[kTile][kTile]) {
-  const Place place(k, at, output);
-  if (place.channels <= 0) return;
-  const bool adds = k.op.other.data, whole = place.rows == kTile && place.columns == kTile;
-  const V shift = load(k.bias + output), least = broadcast(k.op.activation == Activation::relu ? 0.0f : -INFINITY);
-  const float* const other = adds ? place.in(k.op.other, at.batch) : nullptr;
-  float* const y = place.in(k.op.y, at.batch);
-  if (!whole || place.channels < kWidth) return store_part(k, place, other, y, shift, least, out);
-  adds ? store_whole<kTile, true>(k, other, y, shift, least, out)
-       : store_whole<kTile, false>(k, other, y, shift, least, out);
+void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t block, int64_t step,
+                  const float* products) {
+  const Convolution& op = k.op;
+  const int64_t up = op.sizes.upscale, frequency = k.product(), count = step / kWidth;
+  const V least = broadcast(op.activation == Activation::relu ? 0.0f : -INFINITY);
+  Output places[kBlock / kWidth];
+  for (int64_t v = 0; v < count; ++v) places[v] = Output(k, block + v * kWidth);
+  for (int64_t t = first; t < end; ++t) {
+    const TileAt at(k, t);
+    const bool whole = at.row + kTile <= k.height && at.column + kTile <= k.width;
+    for (int64_t v = 0; v < count; ++v, products += kWidth) {
+      const Output& place = places[v];
+      if (place.channels <= 0) continue;
+      V out[kTile][kTile];
+      inverse_tiles(products, frequency, out);
+      const V shift = load(k.bias + block + v * kWidth);
+      const float* const other = op.other.data ? place.in(op.other, at, up) : nullptr;
+      float* const y = place.in(op.y, at, up);
+      if (!whole || place.channels < kWidth)
+        store_part(k, at, place.channels, other, y, shift, least, out);
+      else if (other)
+        store_whole<kTile, true>(k, other, y, shift, least, out);
+      else
+        store_whole<kTile, false>(k, other, y, shift, least, out);
+    }
+  }
 }
 
 template <int kTile>
 void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
-  const int64_t inputs = k.op.sizes.inputs, tiles = end - first;
+  const int64_t inputs = k.op.sizes.inputs;
   float* const spectra = scratch;
   float* const products = spectra + kFrequencies * k.spectrum();
   transform_patches(k, first, end, spectra, products + kFrequencies * k.product());
@@ -123,14 +143,7 @@ void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scrat
   for (int64_t o = 0; o < k.columns; o += kBlock) {
     const int64_t step = std::min(kBlock, k.columns - o);
     for (int64_t f = 0; f < kFrequencies; ++f, weights += inputs * step)
-      multiply(spectra + f * k.spectrum(), k.row(), tiles, inputs, weights, step, products + f * k.product());
-    for (int64_t t = first; t < end; ++t) {
-      const TileAt at(k, t);
-      for (int64_t v = 0; v < step; v += kWidth) {
-        V out[kTile][kTile];
-        inverse_tiles(products + (t - first) * step + v, k.product(), out);
-        store_results(k, at, o + v, out);
-      }
-    }
+      multiply(spectra + f * k.spectrum(), k.row(), end - first, inputs, weights, step, products + f * k.product());
+    finish_tiles<kTile>(k, first, end, o, step, products);
   }
 }
