@@ -15,6 +15,7 @@ from vdeblur_fast.modules import FUSED
 from vdeblur_fast.reference import modules as reference
 from vdeblur_fast.reference.networks import DAVID, VideoNetwork
 from vdeblur_fast.reference.networks.strcnn import ResidualBlock
+from vdeblur_fast.reference.networks.unet import UNet
 
 NAMES = ("mmp-rnn-tiny", "mmp-net-tiny", "estrnn-c70b7", "strcnn-dtb", "gsta-net3")
 
@@ -209,10 +210,89 @@ def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):
     torch.testing.assert_close(fast.decode(window)[0], plain.decode(window)[0], rtol=1e-5, atol=1e-5)
 
 
-def test_the_weights_of_a_dense_block_lie_as_its_native_body_reads_them():
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("layers", "filtered"),
+    [
+        ([nn.Conv2d(16, 9, 3, padding=1)], 1),
+        ([nn.Conv2d(24, 40, 5, padding=2), nn.ReLU()], 1),
+        ([nn.Conv2d(8, 32, 5, padding=2), nn.ReLU()], 1),
+        ([nn.Conv2d(16, 12, 5, padding=2), nn.PixelShuffle(2)], 1),
+        ([nn.Conv2d(16, 20, 3, padding=1), nn.BatchNorm2d(20), nn.ReLU(), nn.Conv2d(20, 16, 3, padding=1)], 2),
+        ([ResidualBlock(16), ResidualBlock(16)], 4),
+        ([nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU()], 1),
+        ([nn.ConvTranspose2d(16, 8, 3, 2, 1, output_padding=1)], 1),
+        ([nn.ConvTranspose2d(16, 8, 2, 2)], 1),
+        ([nn.ConvTranspose2d(16, 8, 6, 2, 2)], 1),
+        ([nn.Conv2d(15, 40, 3, padding=1)], 0),
+        ([nn.Conv2d(16, 8, 3)], 0),
+        ([nn.Conv2d(16, 8, 3, 2, 1)], 0),
+        ([nn.Conv2d(16, 8, 3, padding=2, dilation=2)], 0),
+        ([nn.Conv2d(16, 16, 3, padding=1, groups=2)], 0),
+        ([nn.Conv2d(16, 8, 3, padding=1, padding_mode="reflect")], 0),
+        ([nn.Conv2d(16, 8, (3, 5), padding=(1, 2))], 0),
+        ([nn.Conv2d(16, 8, 7, padding=3)], 0),
+        ([nn.Conv2d(160, 160, 3, padding=1)], 0),
+        ([nn.ConvTranspose2d(16, 8, 3, 2, 1)], 0),
+        ([nn.ConvTranspose2d(16, 8, 4, 2, 1, groups=2)], 0),
+        ([nn.ConvTranspose2d(16, 8, 3, 1, 1)], 0),
+    ],
+    ids=str,
+)
+@torch.inference_mode()
+def test_convolutions_by_winograds_method_give_the_same(layers, filtered, bias):
+    torch.manual_seed(0)
+    plain = nn.Sequential(*copy.deepcopy(layers)).eval()
+    for module in plain.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not bias:
+            module.bias = None
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 2)
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.filtered == filtered
+    assert ("by Winograd's method" in str(fast.acceleration)) == (filtered > 0)
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    channels = next(module for module in plain.modules() if hasattr(module, "in_channels")).in_channels
+    for sizes in ((9, 14), (1, 1), (16, 33)):
+        x = torch.randn(2, channels, *sizes)
+        if min(sizes) > 6 or filtered:
+            kept, want = x.clone(), copy.deepcopy(plain).double()(x.double())
+            error, theirs = ((y - want).abs().max() for y in (fast(x), plain(x)))
+            assert error <= 3 * theirs + 2e-6
+            assert torch.equal(x, kept)
+    other = copy.deepcopy(plain)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter, 0, 0.1)
+    fast.load_state_dict(other.state_dict())
+    x = torch.randn(2, channels, 9, 14)
+    torch.testing.assert_close(fast(x), other(x), rtol=1e-4, atol=1e-4)
+    assert not accelerate(plain, "bf16").acceleration.filtered
+
+
+def test_winograds_method_is_not_for_the_reference_backend(monkeypatch):
+    monkeypatch.setenv("VDEBLUR_BACKEND", "reference")
+    fast = accelerate(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1)), "fp32")
+    assert type(fast[0]) is nn.Conv2d
+
+
+@torch.inference_mode()
+def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
+    torch.manual_seed(0)
+    plain = UNet(16, 3, 16, 2).eval()
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.filtered == 12
+    x = torch.randn(1, 16, 24, 36)
+    want = plain(x)
+    monkeypatch.setattr(torch, "cat", None)
+    torch.testing.assert_close(fast(x), want, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_lie_as_native_bodies_read_them():
     fast = accelerate(network("mmp-rnn-tiny"), "fp32")
     assert all(conv.weight.is_contiguous() for conv in fast.align.blocks[0].dense)
-    assert fast.align.conv.weight.is_contiguous(memory_format=torch.channels_last)
+    assert fast.align.conv.weight.is_contiguous()
+    assert fast.align.fuse.weight.is_contiguous(memory_format=torch.channels_last)
     assert isinstance(fast.skip, PhasedConv2d)
 
 

@@ -16,7 +16,7 @@ from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .phases import compute_in_phases
 from .rectified import rectify
-from .winograd import WinogradConv2d, WinogradConvTranspose2d, filter_by_winograd
+from .winograd import WinogradConv2d, WinogradConvTranspose2d, fills_registers, filter_by_winograd
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -91,13 +91,14 @@ def accelerate(
     layout = MEMORY_FORMATS["channels_last" if memory_format == "auto" else memory_format]
     fast = copy.deepcopy(network).eval().requires_grad_(False)
     folded = len(fold_batch_norms(fast))
-    # Measured on CPUs, in float32.
-    phased = compute_in_phases(fast) if device.type == "cpu" and dtype == torch.float32 else 0
-    summed = sum_up_chains(fast) if device.type == "cpu" and dtype == torch.float32 else 0
-    rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     like = torch.empty(0, device=device, dtype=dtype)
-    narrow = device.type != "cpu" or dtype != torch.float32
-    filtered = 0 if narrow or why_not_fused(like) else filter_by_winograd(fast)
+    # Measured on CPUs, in float32.
+    wide = device.type == "cpu" and dtype == torch.float32
+    winograd = wide and not why_not_fused(like)
+    phased = compute_in_phases(fast, leave=fills_registers if winograd else lambda _: False) if wide else 0
+    summed = sum_up_chains(fast) if wide else 0
+    rectified = rectify(fast, dtype) if device.type == "cpu" else 0
+    filtered = filter_by_winograd(fast) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     replaced, left = _fuse(fast, like)
     for module in fast.modules():

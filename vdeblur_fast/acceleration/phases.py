@@ -5,6 +5,7 @@ channels at a time. The same results, 2 x 4 of them side by side taken for 24 ch
 2 x 4 pixels with a slightly larger kernel: twice as fast for a 9x9 kernel.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -46,16 +47,13 @@ class ShuffledAway(nn.PixelShuffle):
         return x
 
 
-def compute_in_phases(network: nn.Module) -> int:
+def compute_in_phases(network: nn.Module, leave: Callable[[nn.Conv2d], bool] = lambda _: False) -> int:
     """Makes every convolution of `network` to few channels compute in phases, in place -> how many there are.
 
-    What the network gives stays the same, to rounding.
+    leave: which ones to leave as they are. What the network gives stays the same, to rounding.
     """
-    shuffles = {}
-    for chain in network.modules():
-        if isinstance(chain, nn.Sequential):
-            shuffles |= {conv: after for conv, after in pairwise(chain) if type(after) is nn.PixelShuffle}
-    found = [module for module in network.modules() if _worth_it(module)]
+    shuffles = shuffles_of(network)
+    found = [module for module in network.modules() if _worth_it(module) and not leave(module)]
     for conv in found:
         shuffle = shuffles.get(conv)
         conv.__class__, conv.upscale = PhasedConv2d, shuffle.upscale_factor if shuffle else 1
@@ -65,6 +63,12 @@ def compute_in_phases(network: nn.Module) -> int:
         _prepare(conv)
         conv.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
     return len(found)
+
+
+def shuffles_of(network: nn.Module) -> dict[nn.Module, nn.PixelShuffle]:
+    """The pixel shuffles that come straight after a module, by that module."""
+    chains = [chain for chain in network.modules() if isinstance(chain, nn.Sequential)]
+    return {conv: after for chain in chains for conv, after in pairwise(chain) if type(after) is nn.PixelShuffle}
 
 
 def _phases(channels: int) -> tuple[int, int]:

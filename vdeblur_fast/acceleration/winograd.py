@@ -6,6 +6,7 @@ from torch import nn
 
 from .. import ops
 from .folding import FoldedConv2d
+from .phases import ShuffledAway, shuffles_of
 from .rectified import (
     AddedFoldedConv2d,
     RectifiedConv2d,
@@ -20,18 +21,20 @@ MOST = 192 * 64
 
 
 class WinogradConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` of pictures side by side, then the activation.
+    """`torch.nn.Conv2d` of pictures side by side, then the pixel shuffle and the activation.
 
     Equivalent to:
         y = torch.nn.functional.conv2d(torch.cat(pictures, 1), weight, bias, padding=weight.shape[-1] // 2)
+        y = torch.nn.functional.pixel_shuffle(y, upscale)
         activation(y if other is None else y + other)
     """
 
     activation: str
+    upscale: int  # of the pixel shuffle after it, if there is one
 
     def forward(self, *pictures: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
         bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
-        return ops.convolution(pictures, self.weight, bias, other, activation=self.activation)
+        return ops.convolution(pictures, self.weight, bias, other, self.upscale, self.activation)
 
 
 class WinogradFoldedConv2d(WinogradConv2d):
@@ -76,16 +79,24 @@ def filter_by_winograd(network: nn.Module) -> int:
     weights are not contiguous they are copied at each call.
     """
     count = 0
-    for module in network.modules():
+    shuffles = shuffles_of(network)
+    for module in list(network.modules()):
         kind, activation = FILTERED.get(type(module), (None, ""))
         if kind is None or not _worth_it(module):
             continue
-        module.__class__, module.activation = kind, activation
+        module.__class__, module.activation, module.upscale = kind, activation, 1
+        if kind is WinogradConv2d and module in shuffles:
+            module.upscale, shuffles[module].__class__ = shuffles[module].upscale_factor, ShuffledAway
         if kind is WinogradConvTranspose2d:
             _prepare(module)
             module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
         count += 1
     return count
+
+
+def fills_registers(conv: nn.Conv2d) -> bool:
+    """Whether this convolution to few channels has enough of them, so that phases would be slower."""
+    return conv.out_channels > ENOUGH // 2 and conv.kernel_size == (5, 5) and _worth_it(conv)
 
 
 def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:

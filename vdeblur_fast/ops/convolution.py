@@ -155,9 +155,15 @@ def _channels_side_by_side(x: Tensor) -> Tensor:
     return x if x.stride(1) == 1 else x.contiguous(memory_format=torch.channels_last)
 
 
-def _on_cpu(
-    inputs: list[Tensor], weight: Tensor, bias: Tensor, other: Tensor | None, upscale: int, activation: str
+def on_cpu(
+    inputs: list[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    other: Tensor | None = None,
+    upscale: int = 1,
+    activation: str = "none",
 ) -> Tensor:
+    """The native body; other operators begin with it."""
     y = outputs(inputs, weight, bias, other, upscale)
     if not y.numel():
         return y
@@ -180,7 +186,7 @@ def _on_cpu(
     return y
 
 
-def _cpu_why_not(inputs: list[Tensor], weight: Tensor, *_: Any) -> list[str]:
+def cpu_why_not(inputs: list[Tensor], weight: Tensor, *_: Any) -> list[str]:
     reasons = native.why_not(inputs[0])
     if inputs[0].dtype == torch.bfloat16:
         reasons.append("takes float32, got bfloat16")
@@ -193,6 +199,6 @@ def _cpu_why_not(inputs: list[Tensor], weight: Tensor, *_: Any) -> list[str]:
 
 dispatch.register(
     NAME,
-    dispatch.Backend("cpu", _cpu_why_not, _on_cpu),
+    dispatch.Backend("cpu", cpu_why_not, on_cpu),
     dispatch.Backend("reference", lambda *_: [], _on_reference),
 )

@@ -5,14 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import temporal_blend as reference
 from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
+from .convolution import cpu_why_not as convolution_why_not
+from .convolution import on_cpu as convolution
 from .registration import operator
 
 NAME = "temporal_blend"
+ENOUGH = 8  # channels of a frame from which on our own convolution wins on the CPU
 
 
 def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, beta: Tensor) -> Tensor:
@@ -22,8 +26,9 @@ def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tens
     convolution over [current, previous]; beta one number, taken as 0 below 0 and as 1 above 1
     -> (B, C, H, W) of current's dtype and memory order.
 
-    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is `convolution`'s, in current's dtype; what
-    follows it reads three numbers and writes one, and is computed in float32 for float32, bfloat16 and float16.
+    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype,
+    or on the CPU, for float32 frames of enough channels, `convolution`'s; what follows it reads three numbers and writes
+    one, and is computed in float32 for float32, bfloat16 and float16.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed frames.
     """
@@ -80,11 +85,20 @@ def _on_cpu(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, bet
     blended = outputs(current)
     if not blended.numel():
         return blended
-    similarity = dispatch.run("convolution", [current, previous], weight, bias, None, 1, "none")
+    similarity = _similarity([current, previous], weight, bias)
     if similarity.stride() == blended.stride():  # its memory is at hand, and nobody else needs it
         blended = similarity
     blend(similarity, current, previous, beta, blended)
     return blended
+
+
+def _similarity(pair: list[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
+    """The convolution over a pair of frames; on the CPU."""
+    if pair[0].shape[1] >= ENOUGH and not convolution_why_not(pair, weight):
+        similarity = convolution(pair, weight, bias)
+        return similarity if pair[0].stride(1) == 1 else similarity.contiguous()
+    pair = torch.cat(pair, 1)
+    return conv2d(pair, weight.to(pair), bias.to(pair), padding=weight.shape[-1] // 2)
 
 
 def blend(similarity: Tensor, current: Tensor, previous: Tensor, beta: Tensor, blended: Tensor) -> None:

@@ -1,0 +1,58 @@
+"""convolution beside PyTorch, in the sizes of the networks; the limit is of the operations as they are defined, and
+Winograd's method needs fewer: `of_limit` may pass 100 %."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from bench.harness import Case
+from vdeblur_fast import accelerate
+
+# inputs, outputs, kernel, height, width
+SIZES = [
+    (64, 64, 3, 180, 320),  # strcnn's residual blocks at 640x360
+    (9, 64, 5, 360, 640),  # ... and its first layer
+    (64, 3, 3, 360, 640),  # ... and its last
+    (80, 80, 3, 90, 160),  # mmp-rnn-a3b4c16
+    (16, 16, 3, 360, 640),
+    (40, 40, 3, 90, 160),  # mmp-rnn-tiny
+    (16, 16, 3, 192, 320),  # david-small
+    (48, 16, 3, 192, 320),
+    (192, 64, 3, 48, 80),
+    (32, 32, 3, 180, 320),  # gsta-net-small
+]
+
+
+def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(*layers).eval().requires_grad_(False)
+    fast, exact = accelerate(plain, "fp32"), copy.deepcopy(plain).double()
+    assert fast.acceleration.filtered == 1
+    plain.to(memory_format=torch.channels_last)
+    conv, y = plain[0], plain(x)
+    pixels = x if isinstance(conv, nn.ConvTranspose2d) else y
+    operations = 2 * pixels[0, 0].numel() * conv.weight.numel()
+    compare(Case(name, fast, plain, (x,), x.nbytes + y.nbytes, operations, exact))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]))
+def test_convolution(compare, sizes):
+    inputs, outputs, kernel, height, width = sizes
+    x = torch.randn(1, inputs, height, width).to(memory_format=torch.channels_last)
+    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
+    compare_layers(compare, name, [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()], x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "sizes", [(64, 64, 4, 180, 320), (40, 16, 3, 90, 160)], ids=lambda s: "{}to{}k{}".format(*s[:3])
+)
+def test_transposed_convolution(compare, sizes):
+    inputs, outputs, kernel, height, width = sizes
+    x = torch.randn(1, inputs, height, width).to(memory_format=torch.channels_last)
+    conv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, 1, output_padding=4 - kernel)
+    name = f"transposed convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
+    compare_layers(compare, name, [conv, nn.ReLU()], x)
