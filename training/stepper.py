@@ -96,7 +96,12 @@ class Stepper:
         """Takes the place of the stepper whose `state` it was; the settings of this recipe go on."""
         self.step = state["step"]
         mine = distributed.rank() == 0  # whose sums are in the file
-        self.sums = {name: value.to(self.run.device) * mine for name, value in state["sums"].items()}
+        same = state["sums"].keys() <= {
+            *self.task.losses,
+            "gradient_norm",
+            "count",
+        }  # no, where the loss is another now
+        self.sums = {name: value.to(self.run.device) * mine for name, value in state["sums"].items() if same}
         self.task.network.load_state_dict(state["network"])
         self.task.load_state_dict(state.get("beside", {}), strict=False)
         self.ema.network.load_state_dict(state["ema"])

@@ -20,8 +20,8 @@ class VideoNetwork(nn.Module):
 
     Both take and return a state of their own (None at the start), which only the network understands.
 
-    `carriers`: patterns of the names of the parameters that carry the picture itself from the first to the last layer where a
-    network starts from the identity.
+    `carriers`: patterns of the names of the parameters that carry the picture itself from the first to the last layer
+    where a network starts from the identity.
 
     `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
 

@@ -110,3 +110,26 @@ def test_wrong_options_are_named():
         STRCNN(m=-1)
     with pytest.raises(ValueError, match="needs recurrent=True"):
         STRCNN(recurrent=False)
+
+
+@pytest.mark.parametrize("name", ["cnn", "strcnn", "strcnn-dtb", "strcnn-dtb-m2"])
+@torch.inference_mode()
+def test_start_from_identity_gives_back_the_clip(name):
+    torch.manual_seed(0)
+    network = build(name).eval()
+    network.start_from_identity()
+    clip = torch.rand(1, 4, 3, 18, 22)
+    # The blending takes some thousandths of the frame before.
+    torch.testing.assert_close(network(clip), clip, rtol=0, atol=5e-3 if "dtb" in name else 1e-6)
+
+
+def test_the_start_from_identity_can_learn():
+    torch.manual_seed(0)
+    network = build("strcnn-dtb").train()
+    network.start_from_identity()
+    network(torch.rand(1, 4, 3, 16, 16)).square().mean().backward()
+    still = {name for name, weight in network.named_parameters() if not weight.grad.any()}
+    # What is behind weights that are 0 learns after the first step.
+    behind = (".body.0.", ".body.1.", ".body.3.", "pass_on.")
+    assert all(any(part in name for part in behind) for name in still)
+    assert network.blend.beta.grad != 0

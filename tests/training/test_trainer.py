@@ -220,6 +220,30 @@ def test_resume_names_what_is_not_as_it_was(make_trainer):
         make_trainer("magnitude", validate=False).resume(other.checkpoint)
 
 
+def test_a_training_goes_on_with_another_loss(make_trainer):
+    first = make_trainer(steps=3, validate=False, run={"log_every": 2})
+    first.fit()
+    assert first.stepper.sums or first.step == 3
+    other = make_trainer(steps=6, validate=False, fidelity="psnr", run={"log_every": 2})
+    other.stepper.sums = {}
+    state = first.stepper.state()
+    state["sums"] = {"loss": torch.ones(()), "charbonnier": torch.ones(()), "count": torch.ones(())}
+    other.stepper.load(state)
+    assert not other.stepper.sums, "what was added up was of another loss"
+    assert other.fit()
+    assert {row["step"] for row in read(other.run.out / "log.csv") if "psnr" in row} == {4, 6}
+
+
+def test_still_norms_keep_their_statistics(make_trainer):
+    trainer = make_trainer("recurrent", validate=False, still_norms=True, steps=2)
+    norm = trainer.task.network.encoder[0].body[1]
+    before, weight = norm.running_mean.clone(), norm.weight.clone()
+    trainer.fit()
+    assert torch.equal(norm.running_mean, before)
+    assert not norm.training
+    assert not torch.equal(norm.weight, weight)
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "foreign", "missing"])
 def test_damaged_checkpoint_is_one_sentence(make_trainer, damage):
     trainer = make_trainer(steps=1, validate=False)

@@ -43,10 +43,9 @@ class Recipe:
     that is trained before. identity_start: start from a network that gives back its input, where the network
     can. skip_rate: part of the learning rate that the weights get which carry the picture itself (the network's
     `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
-    drown what the rest learns. optimizer: "muon"
-    steps the kernels between feature maps by Muon, everything else by Adam. still_norms: batch norms keep the
-    statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts. degraded: some of the blurry clips get
-    noise and compression. varied: synthesised clips are of every kind (see `synthesis.Variety`).
+    drown what the rest learns. optimizer: "muon" steps the kernels between feature maps by Muon, everything else by
+    Adam. still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as
+    scales and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and

@@ -69,7 +69,8 @@ def accelerate(
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded, and
     the copy is in evaluation mode, without gradients. On the CPU convolutions do the ReLU after them, and in float32
     those of 3x3 and 5x5 use Winograd's method, large ones to few channels compute several pixels at once, and chains of
-    residual dense blocks add up their fusion. Its interface and state_dict are the network's, which is never changed; `.acceleration` says what was done.
+    residual dense blocks add up their fusion. Its interface and state_dict are the network's, which is never changed;
+    `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.

@@ -26,9 +26,9 @@ def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tens
     convolution over [current, previous]; beta one number, taken as 0 below 0 and as 1 above 1
     -> (B, C, H, W) of current's dtype and memory order.
 
-    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype,
-    or on the CPU, for float32 frames of enough channels, `convolution`'s; what follows it reads three numbers and writes
-    one, and is computed in float32 for float32, bfloat16 and float16.
+    Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype, or on
+    the CPU, for float32 frames of enough channels, `convolution`'s; what follows it reads three numbers and writes one,
+    and is computed in float32 for float32, bfloat16 and float16.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed frames.
     """
