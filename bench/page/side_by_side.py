@@ -12,8 +12,8 @@ REASONS = {
     "temporal_squeeze ": "it takes tens of microseconds, nearly all of them to call it",
     "pixel_distribute t5-c128-640x360-m8-fp32": "more than a third of it is the system clearing the fresh pages of a "
     "result of 113 MiB; in a process of its own it took two thirds of eager's time",
-    "strcnn-dtb ": "nearly all of the time is convolutions, which both leave to oneDNN, and ours concatenates features "
-    "besides, 20 ms of a float32 frame",
+    "strcnn-dtb 640x360 bf16": "nearly all of the time is convolutions, which both leave to oneDNN, and ours "
+    "concatenates features besides, 10 ms of a frame",
 }
 
 

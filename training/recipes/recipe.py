@@ -45,7 +45,8 @@ class Recipe:
     `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
     drown what the rest learns. optimizer: "muon" steps the kernels between feature maps by Muon, everything else by
     Adam. still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as
-    scales and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see `synthesis.Variety`).
+    scales and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of
+    every kind (see `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and

@@ -111,7 +111,8 @@ def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     enough = module.in_channels >= ENOUGH or (kernel == 5 and 2 * module.in_channels >= ENOUGH <= module.out_channels)
     if isinstance(module, nn.ConvTranspose2d):
         doubles = module.stride == (2, 2) and all(kernel + more - 2 * padding == 2 for more in module.output_padding)
-        return enough and doubles and padding <= 2 and kernel <= padding + 4
+        few_zeros = kernel >= 4  # a pixel's four results have nine taps each, of which a smaller kernel fills a quarter
+        return enough and few_zeros and doubles and padding <= 2 and kernel <= padding + 4
     return enough and module.stride == (1, 1) and kernel in (3, 5) and padding == kernel // 2
 
 
