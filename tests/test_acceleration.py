@@ -224,7 +224,7 @@ def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):
         ([nn.ConvTranspose2d(16, 8, 5, 2, 2, output_padding=1)], 1),
         ([nn.ConvTranspose2d(16, 8, 6, 2, 2)], 1),
         ([nn.ConvTranspose2d(16, 8, 3, 2, 1, output_padding=1)], 0),
-        ([nn.Conv2d(15, 40, 3, padding=1)], 0),
+        ([nn.Conv2d(11, 40, 3, padding=1)], 0),
         ([nn.Conv2d(16, 8, 3)], 0),
         ([nn.Conv2d(16, 8, 3, 2, 1)], 0),
         ([nn.Conv2d(16, 8, 3, padding=2, dilation=2)], 0),
@@ -258,8 +258,7 @@ def test_convolutions_by_winograds_method_give_the_same(layers, filtered, bias):
         x = torch.randn(2, channels, *sizes)
         if filtered:  # else it is PyTorch's own, in another layout
             kept, want = x.clone(), copy.deepcopy(plain).double()(x.double())
-            error, theirs = ((y - want).abs().max() for y in (fast(x), plain(x)))
-            assert error <= 3 * theirs + 2e-6
+            assert (fast(x) - want).abs().max() <= 1e-5 * want.abs().max()  # as the operator is held to
             assert torch.equal(x, kept)
     other = copy.deepcopy(plain)
     for parameter in other.parameters():

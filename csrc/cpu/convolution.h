@@ -44,7 +44,7 @@ struct ConvolutionPlan {
   int64_t row() const { return round_up(op.sizes.inputs, kGroup); }  // from tile to tile
   int64_t spectrum() const { return most * row() + kGroup; }
   int64_t product() const { return most * kBlock + kGroup; }
-  // A patch that is not whole, or whose channels do not fill a register.
+  // A patch that is not whole.
   int64_t room() const { return kFrequencies * row(); }
   int64_t scratch() const { return kFrequencies * (spectrum() + product()) + room(); }
 };

@@ -12,21 +12,21 @@ struct TileAt {
         column(t % k.tile_columns * k.tile) {}
 };
 
-// Copies the patch of x whose first pixel is (row, column), zeros beyond the frame, channels `filled` apart.
-inline void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, int64_t filled, float* to) {
+// Copies the patch of x whose first pixel is (row, column), zeros beyond the frame.
+inline void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, float* to) {
   const float* const frame = frame_of<const float>(x, batch, 0);
   for (int64_t i = row; i < row + kPatch; ++i)
-    for (int64_t j = column; j < column + kPatch; ++j, to += filled) {
-      const bool inside = i >= 0 && i < x.height && j >= 0 && j < x.width;
-      if (inside) std::copy_n(frame + i * x.row_stride + j * x.pixel_stride, x.channels, to);
-      std::fill(to + (inside ? x.channels : 0), to + filled, 0.0f);
-    }
+    for (int64_t j = column; j < column + kPatch; ++j, to += x.channels)
+      if (i >= 0 && i < x.height && j >= 0 && j < x.width)
+        std::copy_n(frame + i * x.row_stride + j * x.pixel_stride, x.channels, to);
+      else
+        std::fill_n(to, x.channels, 0.0f);
 }
 
 // Patches `first` to `end` to spectra (frequency, tile, input). A register that reaches beyond an input's channels
 // writes where the next input, or the next tile, is written afterwards.
 inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t end, float* spectra, float* room) {
-  const int64_t margin = (kPatch - k.tile) / 2;
+  const int64_t margin = (kPatch - k.tile) / 2, frequency = k.spectrum();
   for (int64_t t = first; t < end; ++t) {
     const TileAt at(k, t);
     const int64_t row = at.row - margin, column = at.column - margin;
@@ -34,19 +34,21 @@ inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t e
     for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
       const float* from = frame_of<const float>(*x, at.batch, 0) + row * x->row_stride + column * x->pixel_stride;
       int64_t pixel = x->pixel_stride, line = x->row_stride;
-      if (!inside || x->channels < kWidth) {
-        pixel = round_up(x->channels, kWidth);
+      if (!inside) {
+        pixel = x->channels;
         line = kPatch * pixel;
-        copy_patch(*x, at.batch, row, column, pixel, room);
+        copy_patch(*x, at.batch, row, column, room);
         from = room;
       }
       const int64_t columns[kPatch] = {0, pixel, 2 * pixel, 3 * pixel, 4 * pixel, 5 * pixel};
       for (int64_t c = 0; c < x->channels; c += kWidth) {
-        // Rather the last register once more in part than beyond the channels.
-        const int64_t from_c = x->channels < kWidth ? 0 : std::min(c, x->channels - kWidth);
-        const float* const p = from + from_c;
-        forward_tiles({p, p + line, p + 2 * line, p + 3 * line, p + 4 * line, p + 5 * line}, columns,
-                      spectra + from_c, k.spectrum());
+        const int64_t count = std::min<int64_t>(kWidth, x->channels - c);
+        const float* const p = from + c;
+        const float* const rows[kPatch] = {p, p + line, p + 2 * line, p + 3 * line, p + 4 * line, p + 5 * line};
+        if (count == kWidth)
+          forward_tiles(rows, columns, spectra + c, frequency);
+        else
+          forward_tiles<true>(rows, columns, spectra + c, frequency, count);
       }
       spectra += x->channels;
     }

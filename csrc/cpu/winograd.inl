@@ -28,15 +28,17 @@ VDEBLUR_INLINE void inverse_line(V d0, V d1, V d2, V d3, V d4, V d5, V* out) {
   }
 }
 
-// rows[i]: row i of a patch; columns: where in it each pixel is; to: frequency after frequency. The loops stay loops: unrolled, their addresses would fill the registers.
+// rows[i]: row i of a patch; columns: where in it each pixel is; to: frequency after frequency. With kSome only `count`
+// floats of each are read. The loops stay loops: unrolled, their addresses would fill the registers.
+template <bool kSome = false>
 VDEBLUR_INLINE void forward_tiles(const float* const (&rows)[kPatch], const int64_t (&columns)[kPatch], float* to,
-                                  int64_t frequency) {
+                                  int64_t frequency, int64_t count = kWidth) {
+  const auto pixel = [&](int i, int64_t at) { return kSome ? load_some(rows[i] + at, count) : load(rows[i] + at); };
   V half[kPatch][kPatch];
 #pragma GCC unroll 1
   for (int j = 0; j < kPatch; ++j) {
     const int64_t at = columns[j];
-    forward_line(load(rows[0] + at), load(rows[1] + at), load(rows[2] + at), load(rows[3] + at), load(rows[4] + at),
-                 load(rows[5] + at), half[j]);
+    forward_line(pixel(0, at), pixel(1, at), pixel(2, at), pixel(3, at), pixel(4, at), pixel(5, at), half[j]);
   }
 #pragma GCC unroll 1
   for (int i = 0; i < kPatch; ++i) {

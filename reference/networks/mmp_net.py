@@ -72,8 +72,12 @@ class MMPNet(nn.Module):
             x = block(max_pool2d(x, 2))
         for block in self.up:
             skip = skips.pop()
-            x = block(torch.cat([skip, self._match(self.upsample(x), skip)], 1))
+            x = self.join(block, skip, self._match(self.upsample(x), skip))
         return torch.sigmoid(self.head(self.refine(x)))
+
+    def join(self, block: nn.Sequential, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """A block on two pictures side by side."""
+        return block(torch.cat([skip, x], 1))
 
     @staticmethod
     def _match(x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:

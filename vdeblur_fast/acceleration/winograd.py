@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from .. import ops
+from ..reference.networks.mmp_net import MMPNet
 from .folding import FoldedConv2d
 from .phases import ShuffledAway, shuffles_of
 from .rectified import (
@@ -14,7 +15,7 @@ from .rectified import (
     RectifiedFoldedConv2d,
 )
 
-ENOUGH = 16  # input channels from which on it wins, whatever the outputs; a register of them on the widest processors
+ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 # Pairs of channels up to which it wins: the transformed weights of more, four times what they were, leave the cache
 # from one frame to the next.
 MOST = 192 * 64
@@ -61,6 +62,19 @@ class WinogradConvTranspose2d(nn.ConvTranspose2d):
         return ops.convolution([x], self.phase_weight, self.phase_bias, upscale=2, activation=self.activation)
 
 
+class WinogradMMPNet(MMPNet):
+    """`MMPNet` that concatenates nothing for convolutions which read several pictures."""
+
+    def join(self, block: nn.Sequential, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        first, *rest = block
+        if not isinstance(first, WinogradConv2d):
+            return super().join(block, skip, x)
+        x = first(skip, x)
+        for module in rest:
+            x = module(x)
+        return x
+
+
 FILTERED = {
     nn.Conv2d: (WinogradConv2d, "none"),
     FoldedConv2d: (WinogradFoldedConv2d, "none"),
@@ -81,6 +95,8 @@ def filter_by_winograd(network: nn.Module) -> int:
     count = 0
     shuffles = shuffles_of(network)
     for module in list(network.modules()):
+        if type(module) is MMPNet:
+            module.__class__ = WinogradMMPNet
         kind, activation = FILTERED.get(type(module), (None, ""))
         if kind is None or not _worth_it(module):
             continue
