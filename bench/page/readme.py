@@ -95,6 +95,19 @@ def dense(results: Results) -> str:
     )
 
 
+def convolutions(results: Results) -> str:
+    """How much faster convolutions are, of all rows."""
+    rows = [row for row in results.rows("convolution") if value(row, "times_faster")]
+    if not rows:
+        return ""
+    found = sorted(value(row, "times_faster") for row in rows)
+    return (
+        "In float32 on a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum after "
+        f"them: {found[0]:.1f} to {found[-1]:.1f}\ntimes as fast as the better of eager and compiled PyTorch, "
+        f"on {rows[0]['device']} (`pytest bench/test_convolution.py --benchmark`)."
+    )
+
+
 def gains(rows: list[Row]) -> str:
     """From how many to how many times faster rows are, by dtype, which stands in their names."""
     ranges = []
@@ -137,7 +150,7 @@ def written(head: list[str], rows: list[list[str]]) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    table.__name__: table for table in (dense, gmacs, gsta, rivals, systems, weights)
+    table.__name__: table for table in (convolutions, dense, gmacs, gsta, rivals, systems, weights)
 }
 
 
