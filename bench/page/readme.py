@@ -102,8 +102,8 @@ def convolutions(results: Results) -> str:
         return ""
     found = sorted(value(row, "times_faster") for row in rows)
     return (
-        "In float32 on a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum after "
-        f"them: {found[0]:.1f} to {found[-1]:.1f}\ntimes as fast as the better of eager and compiled PyTorch, "
+        "In float32 on a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum "
+        f"after them: {found[0]:.1f} to {found[-1]:.1f}\ntimes as fast as the better of eager and compiled PyTorch, "
         f"on {rows[0]['device']} (`pytest bench/test_convolution.py --benchmark`)."
     )
 
