@@ -12,6 +12,7 @@ from vdeblur_fast.acceleration.phases import PhasedConv2d
 from vdeblur_fast.device import cpu_is_fast_at
 from vdeblur_fast.errors import DeviceError
 from vdeblur_fast.modules import FUSED
+from vdeblur_fast.ops import triton
 from vdeblur_fast.reference import modules as reference
 from vdeblur_fast.reference.networks import DAVID, VideoNetwork
 from vdeblur_fast.reference.networks.strcnn import ResidualBlock
@@ -269,8 +270,10 @@ def test_convolutions_by_winograds_method_give_the_same(layers, filtered, bias):
     assert not accelerate(plain, "bf16").acceleration.filtered
 
 
-def test_winograds_method_is_not_for_the_reference_backend(monkeypatch):
-    monkeypatch.setenv("VDEBLUR_BACKEND", "reference")
+@pytest.mark.parametrize("backend", ["reference", "triton"])
+def test_winograds_method_is_for_the_cpu_backend_alone(monkeypatch, backend):
+    monkeypatch.setattr(triton, "why_not", lambda like: "")  # as with the interpreter on
+    monkeypatch.setenv("VDEBLUR_BACKEND", backend)
     fast = accelerate(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1)), "fp32")
     assert type(fast[0]) is nn.Conv2d
 

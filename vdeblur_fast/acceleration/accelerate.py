@@ -95,7 +95,7 @@ def accelerate(
     like = torch.empty(0, device=device, dtype=dtype)
     # Measured on CPUs, in float32.
     wide = device.type == "cpu" and dtype == torch.float32
-    winograd = wide and not why_not_fused(like)
+    winograd = wide and not why_not_fused(like, only="cpu")
     phased = compute_in_phases(fast, leave=fills_registers if winograd else lambda _: False) if wide else 0
     summed = sum_up_chains(fast) if wide else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
