@@ -154,7 +154,8 @@ void fuse(const Chunk& d) {
     const float* const pixels = d.pixels(i, 0);
     for (int64_t c = 0; c < filled; c += kMost * kWidth)
       for (int64_t p = 0; p < width; p += kRows) {
-        const int64_t now = std::min<int64_t>((filled - c) / kWidth, kMost), at = std::max<int64_t>(0, std::min(p, width - kRows));
+        const int64_t now = std::min<int64_t>((filled - c) / kWidth, kMost);
+        const int64_t at = std::max<int64_t>(0, std::min(p, width - kRows));  // the last ones twice rather than fewer
         float* const to = line + at * filled + c;
         const float* const from = pixels + at * pixel;
         if (width < kRows) {

@@ -38,7 +38,7 @@ def test_every_system_runs_on_odd_sizes(vdeblur, weights_of, tmp_path, name, fra
     assert frame_count(out) == frames
 
 
-@pytest.mark.parametrize("name", ["gsta-net", "david", "strcnn-dtb", "gsta-net5"])
+@pytest.mark.parametrize("name", ["gsta-net", "david", "strcnn", "gsta-net5"])
 def test_without_weights_one_sentence_says_so(mistake, clip, tmp_path, name):
     sentence = mistake("run", clip, tmp_path / "out.mp4", "--model", name, "--report", tmp_path / "report.json")
     assert f"no weights ship for {name}; pass a weights file" in sentence

@@ -186,10 +186,12 @@ def on_cpu(
     return y
 
 
-def cpu_why_not(inputs: list[Tensor], weight: Tensor, *_: Any) -> list[str]:
+def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any) -> list[str]:
     reasons = native.why_not(inputs[0])
     if inputs[0].dtype == torch.bfloat16:
         reasons.append("takes float32, got bfloat16")
+    if weight is None:
+        return reasons
     if weight.shape[-1] not in KERNELS:
         reasons.append(f"takes kernels of 3x3 and 5x5, got {weight.shape[-2]}x{weight.shape[-1]}")
     if not weight.shape[1]:
