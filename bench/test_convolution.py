@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.harness import Case
+from bench.harness import DEVICE, Case
 from vdeblur_fast import accelerate
+from vdeblur_fast.ops import convolution
 
 # inputs, outputs, kernel, height, width
 SIZES = [
@@ -26,12 +27,19 @@ SIZES = [
 
 
 def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor) -> None:
+    """A convolution and its ReLU: on the CPU as `accelerate` has them, on a GPU on the operator."""
     torch.manual_seed(0)
-    plain = nn.Sequential(*layers).eval().requires_grad_(False)
-    fast, exact = accelerate(plain, "fp32"), copy.deepcopy(plain).double()
-    assert fast.acceleration.filtered == 1
+    plain = nn.Sequential(*layers).eval().requires_grad_(False).to(DEVICE)
+    fast, exact, conv = accelerate(plain, "fp32"), copy.deepcopy(plain).double(), plain[0]
     plain.to(memory_format=torch.channels_last)
-    conv, y = plain[0], plain(x)
+    if DEVICE == "cuda":
+
+        def fast(x: torch.Tensor) -> torch.Tensor:
+            return convolution([x], conv.weight, conv.bias, activation="relu")
+
+    else:
+        assert fast.acceleration.filtered == 1
+    y = plain(x)
     pixels = x if isinstance(conv, nn.ConvTranspose2d) else y
     operations = 2 * pixels[0, 0].numel() * conv.weight.numel()
     compare(Case(name, fast, plain, (x,), x.nbytes + y.nbytes, operations, exact))
@@ -41,15 +49,14 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]))
 def test_convolution(compare, sizes):
     inputs, outputs, kernel, height, width = sizes
-    x = torch.randn(1, inputs, height, width).to(memory_format=torch.channels_last)
+    x = torch.randn(1, inputs, height, width, device=DEVICE).to(memory_format=torch.channels_last)
     name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
     compare_layers(compare, name, [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()], x)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    "sizes", [(64, 64, 4, 180, 320), (32, 16, 4, 180, 320)], ids=lambda s: "{}to{}k{}".format(*s[:3])
-)
+@pytest.mark.skipif(DEVICE != "cpu", reason="by phases on the CPU only")
+@pytest.mark.parametrize("sizes", [(64, 64, 4, 180, 320), (32, 16, 4, 180, 320)], ids=lambda s: "{}to{}k{}".format(*s))
 def test_transposed_convolution(compare, sizes):
     inputs, outputs, kernel, height, width = sizes
     x = torch.randn(1, inputs, height, width).to(memory_format=torch.channels_last)

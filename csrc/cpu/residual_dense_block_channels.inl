@@ -35,13 +35,19 @@ template <class T>
 void gather(const Frames& f, const T* from, int64_t pixels, float* to, int64_t step) {
   if (f.pixel_stride == 1 && f.channels > 1) return transpose(from, f.channel_stride, to, step, f.channels, pixels);
   for (int64_t p = 0; p < pixels; ++p, from += f.pixel_stride, to += step)
-    for (int64_t c = 0; c < f.channels; ++c) to[c] = widen(from[c * f.channel_stride]);
+    if (f.channel_stride == 1)  // as almost all have it, so that the compiler knows
+      for (int64_t c = 0; c < f.channels; ++c) to[c] = widen(from[c]);
+    else
+      for (int64_t c = 0; c < f.channels; ++c) to[c] = widen(from[c * f.channel_stride]);
 }
 template <class T>
 void scatter(const Frames& f, const float* from, int64_t step, int64_t pixels, T* to) {
   if (f.pixel_stride == 1 && f.channels > 1) return transpose(from, step, to, f.channel_stride, pixels, f.channels);
   for (int64_t p = 0; p < pixels; ++p, from += step, to += f.pixel_stride)
-    for (int64_t c = 0; c < f.channels; ++c) narrow(from[c], to + c * f.channel_stride);
+    if (f.channel_stride == 1)
+      for (int64_t c = 0; c < f.channels; ++c) narrow(from[c], to + c);
+    else
+      for (int64_t c = 0; c < f.channels; ++c) narrow(from[c], to + c * f.channel_stride);
 }
 
 template <class T>

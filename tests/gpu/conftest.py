@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.ops import test_attention_mix as attention_mix
+from tests.ops import test_convolution as convolution
 from tests.ops import test_motion_attention as motion_attention
 from tests.ops import test_pixel_distribute as pixel_distribute
 from tests.ops import test_residual_dense_block as residual_dense_block
@@ -24,6 +25,7 @@ MODULES = (
     motion_attention,
     attention_mix,
     residual_dense_block,
+    convolution,
 )
 NAMES = tuple(module.__name__.rpartition("test_")[2] for module in MODULES)
 

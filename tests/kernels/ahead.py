@@ -17,6 +17,7 @@ from triton.compiler import ASTSource
 
 from vdeblur_fast.kernels import (
     attention_mix,
+    convolution,
     launching,
     motion_attention,
     pixel_distribute,
@@ -31,7 +32,7 @@ INTEGERS = {*"CDHJKMNPSTVW", "splits", "blocks_each", "per_plane"}  # and stride
 ODD = {"J", "T", "N", "splits", "blocks_each", "per_plane"}  # sizes that are not multiples of 16
 # pointers to what comes in the frames' type; all others are to float32
 FRAMES = {"x", "y", "gate", "magnitude", "similarity", "current", "previous", "blended"}
-FRAMES |= {"estimates", "logits", "outer", "mixed", "grown"}
+FRAMES |= {"estimates", "logits", "outer", "mixed", "grown", "convolved", "other"}
 SIZES = [(32, 8), (64, 16), (128, 16), (256, 32)]  # channels, spatial maps
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -58,6 +59,7 @@ def cases():
         flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(c, m)
         yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
     yield from pointwise_cases()
+    yield from convolution_cases()
     yield from dense_cases()
     for frames in (1, 5, temporal_squeeze.MOST_FRAMES):
         yield f"mix-t{frames}", temporal_squeeze.mix_kernel, "fp32", {}, set(), temporal_squeeze.blocks(frames)
@@ -85,6 +87,14 @@ def pointwise_cases():
             ones,
             attention_mix.blocks(channels),
         )
+
+
+def convolution_cases():
+    """What follows a convolution, with a sum and without."""
+    for kind, adds in product(("fp32", "bf16"), (False, True)):
+        flags = {"UPSCALE": 1, "ADDS": adds, "FLAT": adds, "ACTIVATION": "relu"}
+        ones = {"other_channel_stride"} if adds else set()
+        yield f"finish-{kind}-{adds}", convolution.finish_kernel, kind, flags, ones, convolution.blocks()
 
 
 def dense_cases():

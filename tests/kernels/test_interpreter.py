@@ -29,6 +29,7 @@ BROKEN = Version(triton.__version__) < Version("3.7") and Version(numpy.__versio
         "motion_attention",
         "attention_mix",
         "residual_dense_block",
+        "convolution",
     ],
 )
 def test_the_kernels_pass_the_operators_tests(operator):

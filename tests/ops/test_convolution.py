@@ -19,9 +19,8 @@ from .checking import (
     frames,
     normal,
 )
-from .conftest import fixture_of
 
-body = fixture_of("cpu-portable", "cpu-avx2", "cpu-avx512")
+on_the_cpu = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512"], indirect=True)
 
 # B, channels of each input, O, H, W, k, upscale
 SIZES = [
@@ -79,6 +78,14 @@ def test_convolution_views(body, fences, layout):
     check_values(fused, plain, given(layout=layout, adds=True))
 
 
+@pytest.mark.parametrize("body", ["triton"], indirect=True)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+@pytest.mark.parametrize("up", [1, 2])
+def test_convolution_of_narrow_pictures(body, fences, dtype, up):
+    functions = (flat(function, up, "relu") for function in (convolution, reference.convolution))
+    check_values(*functions, given(up=up, dtype=dtype, adds=True))
+
+
 def test_convolution_of_narrow_pictures_is_pytorchs():
     arguments = given(dtype=torch.bfloat16, adds=True)
     assert torch.equal(fused(*arguments), plain(*arguments))
@@ -131,11 +138,13 @@ def test_convolution_of_nothing_is_nothing(body):
     assert torch.equal(fused(weight, bias, None, nothing, x, nothing), fused(weight, bias, None, x))
 
 
+@on_the_cpu
 def test_convolution_is_the_same_for_any_number_of_threads(body, fences):
     arguments = given(2, (16,), 40, 50, 60)
     check_threads(lambda: fused(*arguments))
 
 
+@on_the_cpu
 def test_changed_weights_are_seen(body):
     weight, bias, _, x = given(1, (17,))
     fused(weight, bias, None, x)

@@ -25,6 +25,15 @@ def check_pixels(operator: str, x: torch.Tensor, name: str = "x") -> None:
         raise ValueError(f"{operator}: {name} must have at least one pixel, got {tuple(x.shape)}")
 
 
+def check_kernel(operator: str, weight: torch.Tensor) -> None:
+    """Raises ValueError unless a convolution's weight (O, I, k, k') is square and odd."""
+    rows, columns = weight.shape[2:]
+    if rows != columns or rows % 2 == 0:
+        raise ValueError(
+            f"{operator}: weight must be square and odd, so that a pixel is in the middle, got {rows}x{columns}"
+        )
+
+
 def check_together(operator: str, **tensors: torch.Tensor | None) -> None:
     """Raises TypeError unless all are floating point, ValueError unless all are on the device of the first."""
     first, device = None, None

@@ -9,8 +9,9 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import convolution as reference
 from ..reference.ops.convolution import ACTIVATIONS
-from . import dispatch, native
-from .checks import check_pixels, check_shape, check_together
+from . import dispatch, native, triton
+from .checks import check_kernel, check_pixels, check_shape, check_together
+from .launching import first_of
 from .packing import PackedWeights
 from .recompute import recompute_gradients
 from .registration import LIBRARY, define
@@ -37,8 +38,8 @@ def convolution(
     Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, for float32 and kernels of 3x3 and 5x5, computed
     by Winograd's F(4x4, 3x3) and F(2x2, 5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications
     and an error up to twice PyTorch's; where a pixel is not finite, so is the result up to three pixels further than by
-    the definition. Nothing is concatenated, and the result is written once. Weights are
-    packed when first seen, and when their values have changed. Elsewhere it is PyTorch's.
+    the definition. Nothing is concatenated, and the result is written once. Weights are packed when first seen, and
+    when their values have changed. On a GPU the convolution is cuDNN's, and all that follows it is one pass.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.
@@ -70,11 +71,7 @@ def arguments(
         if x.dtype != inputs[0].dtype:
             raise TypeError(f"{NAME}: inputs[{i}] must be {inputs[0].dtype} as inputs[0] is, got {x.dtype}")
     check_shape(NAME, "weight", weight, {"O": None, "I": sum(x.shape[1] for x in inputs), "k": None, "k'": None})
-    rows, columns = weight.shape[2:]
-    if rows != columns or rows % 2 == 0:
-        raise ValueError(
-            f"{NAME}: weight must be square and odd, so that a pixel is in the middle, got {rows}x{columns}"
-        )
+    check_kernel(NAME, weight)
     if weight.shape[0] % upscale**2:
         raise ValueError(f"{NAME}: weight must have a multiple of {upscale**2} outputs, got {weight.shape[0]}")
     check_shape(NAME, "bias", bias, {"O": weight.shape[0]})
@@ -187,8 +184,9 @@ def on_cpu(
 
 
 def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any) -> list[str]:
-    reasons = native.why_not(inputs[0])
-    if inputs[0].dtype == torch.bfloat16:
+    x = first_of(inputs)
+    reasons = native.why_not(x)
+    if x.dtype == torch.bfloat16:
         reasons.append("takes float32, got bfloat16")
     if weight is None:
         return reasons
@@ -201,6 +199,7 @@ def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any)
 
 dispatch.register(
     NAME,
+    dispatch.Backend("triton", triton.why_not_for(NAME), triton.body_of(NAME, outputs)),
     dispatch.Backend("cpu", cpu_why_not, on_cpu),
     dispatch.Backend("reference", lambda *_: [], _on_reference),
 )

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import temporal_blend as reference
 from . import cuda, dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_kernel, check_pixels, check_shape, check_together
 from .convolution import cpu_why_not as convolution_why_not
 from .convolution import on_cpu as convolution
 from .registration import operator
@@ -42,11 +42,7 @@ def arguments(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, b
     check_shape(NAME, "previous", previous, dict(zip("BCHW", current.shape, strict=True)))
     channels = current.shape[1]
     check_shape(NAME, "weight", weight, {"C": channels, "2C": 2 * channels, "k": None, "k'": None})
-    rows, columns = weight.shape[2:]
-    if rows != columns or rows % 2 == 0:
-        raise ValueError(
-            f"{NAME}: weight must be square and odd, so that a pixel is in the middle, got {rows}x{columns}"
-        )
+    check_kernel(NAME, weight)
     check_shape(NAME, "bias", bias, {"C": channels})
     if beta.numel() != 1:
         raise ValueError(f"{NAME}: beta must be one number, got {tuple(beta.shape)}")

@@ -1,7 +1,7 @@
 """The door to the Triton kernels: which calls they take, and their launch."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -43,8 +43,8 @@ def why_not(x: Tensor) -> str:
 def why_not_for(operator: str) -> Callable[..., list[str]]:
     """The `why_not` of an operator's Triton body; `kernels/<operator>.py` has a `why_not(*shapes)` of its own."""
 
-    def why_not_call(x: Tensor, *rest: Any) -> list[str]:
-        reason = why_not(x)
+    def why_not_call(x: Tensor | Sequence[Tensor], *rest: Any) -> list[str]:
+        reason = why_not(launching.first_of(x))
         if not reason:
             kernels, reason = _kernels(operator)
         return [reason] if reason else kernels.why_not(x, *rest)

@@ -1,0 +1,102 @@
+"""convolution on the GPU: all that follows the convolution in one pass, BLOCK_P neighbouring numbers of the result by a
+program.
+
+The convolution is cuDNN's, without its bias, which is added here: bias, pixel shuffle, sum and activation would be a
+pass each. Per number one or two are read and one is written.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from .launching import Blocks
+
+
+@triton.jit
+def finish_kernel(
+    convolved,
+    bias,
+    other,
+    y,
+    C,
+    W,
+    P,
+    other_batch_stride,
+    other_channel_stride,
+    other_row_stride,
+    other_pixel_stride,
+    UPSCALE: tl.constexpr,
+    ADDS: tl.constexpr,
+    FLAT: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    i_b = tl.program_id(1).to(tl.int64)
+    o_p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
+    m_p = o_p < P
+    o_channel, o_pixel = o_p % C, o_p // C
+    o_row, o_column = o_pixel // W, o_pixel % W
+    o_z, o_bias = o_p, o_channel
+    if UPSCALE > 1:
+        o_bias = (o_channel * UPSCALE + o_row % UPSCALE) * UPSCALE + o_column % UPSCALE
+        o_source = o_row // UPSCALE * (W // UPSCALE) + o_column // UPSCALE
+        o_z = o_source * (C * UPSCALE * UPSCALE) + o_bias
+    b_y = tl.load(convolved + i_b * P + o_z, mask=m_p, other=0.0).to(tl.float32)
+    b_y += tl.load(bias + o_bias, mask=m_p, other=0.0)
+    if ADDS:
+        o_other = o_p.to(tl.int64)
+        if not FLAT:
+            o_other = o_row.to(tl.int64) * other_row_stride + o_column.to(tl.int64) * other_pixel_stride
+            o_other += o_channel.to(tl.int64) * other_channel_stride
+        b_y += tl.load(other + i_b * other_batch_stride + o_other, mask=m_p, other=0.0).to(tl.float32)
+    if ACTIVATION == "relu":
+        b_y = tl.where(b_y < 0.0, 0.0, b_y)  # a comparison, unlike a maximum, lets a NaN through
+    tl.store(y + i_b * P + o_p, b_y.to(y.dtype.element_ty), mask=m_p)
+
+
+def blocks() -> Blocks:
+    return Blocks({"BLOCK_P": 1024}, 4)
+
+
+def why_not(*_: Any) -> list[str]:
+    return []
+
+
+def launch(
+    y: Tensor,
+    inputs: Sequence[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    other: Tensor | None,
+    upscale: int,
+    activation: str,
+) -> None:
+    """Fills `y` of `vdeblur_fast.ops.convolution.outputs`, on the current stream."""
+    x = inputs[0] if len(inputs) == 1 else torch.cat(list(inputs), 1)
+    x = x.contiguous(memory_format=torch.channels_last)
+    convolved = conv2d(x, weight.to(x), padding=weight.shape[-1] // 2)
+    convolved = convolved.contiguous(memory_format=torch.channels_last)
+    batch, channels, height, width = y.shape
+    numbers, chosen = channels * height * width, blocks()
+    strides = (0, 0, 0, 0) if other is None else other.stride()
+    finish_kernel[(triton.cdiv(numbers, chosen.sizes["BLOCK_P"]), batch)](
+        convolved,
+        bias.float().contiguous(),
+        y if other is None else other,
+        y,
+        channels,
+        width,
+        numbers,
+        *strides,
+        UPSCALE=upscale,
+        ADDS=other is not None,
+        FLAT=other is not None and other.is_contiguous(memory_format=torch.channels_last),
+        ACTIVATION=activation,
+        **chosen.sizes,
+        **chosen.options(),
+    )
