@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -19,10 +18,9 @@ from .data import training_clips, validation_clips
 from .precision import choose_device, choose_precision
 from .recipes import Recipe, names, stages
 from .run import Run
+from .settings import SET, changed
 from .trainer import Trainer
 from .validation import Validation
-
-FIXED = ("name", "network", "kind", "starts", "frozen")  # what makes a recipe this one
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add("--batch", type=positive, metavar="N", help="clips of a step, over all processes")
     add("--crop", type=positive, metavar="N", help="side of a clip in pixels")
     add("--frames", type=positive, metavar="N", help="frames of a clip")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting of the recipe")
+    add("--set", help="any other setting of the recipe", **SET)
     add(
         "--parts",
         type=positive,
@@ -93,28 +91,7 @@ def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         for name in ("steps", "batch", "crop", "frames")
         if getattr(arguments, name) is not None
     }
-    for item in arguments.set:
-        name, separator, text = item.partition("=")
-        if not separator or name not in recipe.settings() or name in FIXED:
-            known = ", ".join(name for name in recipe.settings() if name not in FIXED)
-            raise UserError(f"--set {item} is not a setting; give KEY=VALUE with one of {known}")
-        changes[name] = _value(item, text, recipe.settings()[name])
-    return dataclasses.replace(recipe, **changes)
-
-
-def _value(item: str, text: str, now: Any) -> Any:
-    """`text` as a value of the kind that the setting has now."""
-    if now is None or isinstance(now, str):
-        return text
-    try:
-        value = json.loads(text)
-        if isinstance(now, list):
-            return tuple(type(now[0])(part) if now else int(part) for part in value)
-        if isinstance(now, bool) != isinstance(value, bool):
-            raise TypeError
-        return type(now)(value)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"--set {item} does not fit; the recipe has {json.dumps(now)} there") from error
+    return changed(dataclasses.replace(recipe, **changes), arguments.set)
 
 
 def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minutes: float | None) -> Trainer:

@@ -10,6 +10,7 @@ from .arguments import count, positive
 from .data import clips_of
 from .prepared import prepare
 from .recipes import find
+from .settings import SET, changed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     add("--samples", type=positive, default=10_000, metavar="N", help="how many (default 10000)")
     add("--crop", type=positive, metavar="N", help="side in pixels (default: the recipe's and a third more)")
     add("--seed", type=int, default=0, metavar="N")
+    add("--set", help="a setting of the recipe that its samples depend on, such as varied=true", **SET)
     add("--workers", type=count, default=2, metavar="N", help="processes that make them (default 2)")
     return made
 
@@ -28,10 +30,10 @@ def parser() -> argparse.ArgumentParser:
 @told("vdeblur")
 def main(argv: list[str] | None = None) -> int | None:
     arguments = parser().parse_args(argv)
-    recipe = find(arguments.recipe)
+    recipe = changed(find(arguments.recipe), arguments.set)
     crop = arguments.crop or recipe.crop * 4 // 3
     clips = clips_of(arguments.data, "train", recipe, crop, arguments.seed, arguments.samples)
-    about = {"recipe": recipe.name, "data": arguments.data.resolve().name, "seed": arguments.seed}
+    about = {"recipe": recipe.name, "data": arguments.data.resolve().name, "seed": arguments.seed, "set": arguments.set}
     prepare(clips, arguments.out, arguments.samples, arguments.workers, about)
 
 

@@ -1,6 +1,7 @@
 // Some tiles of a convolution: channels along the register.
 
 #include "activation.inl"
+#include "runs.inl"
 #include "winograd.inl"
 
 // The frame and the place of a tile.
@@ -13,26 +14,28 @@ struct TileAt {
 };
 
 // Copies the patch of x whose first pixel is (row, column), zeros beyond the frame.
-inline void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, float* to) {
-  const float* const frame = frame_of<const float>(x, batch, 0);
+template <class T>
+void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, T* to) {
+  const T* const frame = frame_of<const T>(x, batch, 0);
   for (int64_t i = row; i < row + kPatch; ++i)
     for (int64_t j = column; j < column + kPatch; ++j, to += x.channels)
       if (i >= 0 && i < x.height && j >= 0 && j < x.width)
         std::copy_n(frame + i * x.row_stride + j * x.pixel_stride, x.channels, to);
       else
-        std::fill_n(to, x.channels, 0.0f);
+        std::fill_n(to, x.channels, T(0));
 }
 
 // Patches `first` to `end` to spectra (frequency, tile, input). A register that reaches beyond an input's channels
 // writes where the next input, or the next tile, is written afterwards.
-inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t end, float* spectra, float* room) {
+template <class T>
+void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t end, float* spectra, T* room) {
   const int64_t margin = (kPatch - k.tile) / 2, frequency = k.spectrum();
   for (int64_t t = first; t < end; ++t) {
     const TileAt at(k, t);
     const int64_t row = at.row - margin, column = at.column - margin;
     const bool inside = row >= 0 && column >= 0 && row + kPatch <= k.height && column + kPatch <= k.width;
     for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
-      const float* from = frame_of<const float>(*x, at.batch, 0) + row * x->row_stride + column * x->pixel_stride;
+      const T* from = frame_of<const T>(*x, at.batch, 0) + row * x->row_stride + column * x->pixel_stride;
       int64_t pixel = x->pixel_stride, line = x->row_stride;
       if (!inside) {
         pixel = x->channels;
@@ -43,8 +46,8 @@ inline void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t e
       const int64_t columns[kPatch] = {0, pixel, 2 * pixel, 3 * pixel, 4 * pixel, 5 * pixel};
       for (int64_t c = 0; c < x->channels; c += kWidth) {
         const int64_t count = std::min<int64_t>(kWidth, x->channels - c);
-        const float* const p = from + c;
-        const float* const rows[kPatch] = {p, p + line, p + 2 * line, p + 3 * line, p + 4 * line, p + 5 * line};
+        const T* const p = from + c;
+        const T* const rows[kPatch] = {p, p + line, p + 2 * line, p + 3 * line, p + 4 * line, p + 5 * line};
         if (count == kWidth)
           forward_tiles(rows, columns, spectra + c, frequency);
         else
@@ -69,14 +72,15 @@ struct Output {
     column = phase % up;
   }
   // In a picture, the first pixel of a tile.
-  float* in(const Frames& f, const TileAt& at, int64_t up) const {
+  template <class T>
+  T* in(const Frames& f, const TileAt& at, int64_t up) const {
     const int64_t pixel = (at.row * up + row) * f.row_stride + (at.column * up + column) * f.pixel_stride;
-    return frame_of<float>(f, at.batch, 0) + pixel + channel;
+    return frame_of<T>(f, at.batch, 0) + pixel + channel;
   }
 };
 
-template <int kTile, bool kAdds>
-VDEBLUR_INLINE void store_whole(const ConvolutionPlan& k, const float* other, float* y, V shift, V least,
+template <int kTile, bool kAdds, class T>
+VDEBLUR_INLINE void store_whole(const ConvolutionPlan& k, const T* other, T* y, V shift, V least,
                                 V (&out)[kTile][kTile]) {
   const int64_t up = k.op.sizes.upscale, other_row = up * k.op.other.row_stride, row = up * k.op.y.row_stride;
   const int64_t other_pixel = up * k.op.other.pixel_stride, pixel = up * k.op.y.pixel_stride;
@@ -89,16 +93,16 @@ VDEBLUR_INLINE void store_whole(const ConvolutionPlan& k, const float* other, fl
     }
 }
 
-template <int kTile>
-void store_part(const ConvolutionPlan& k, const TileAt& at, int64_t channels, const float* other, float* y, V shift,
-                V least, V (&out)[kTile][kTile]) {
+template <int kTile, class T>
+void store_part(const ConvolutionPlan& k, const TileAt& at, int64_t channels, const T* other, T* y, V shift, V least,
+                V (&out)[kTile][kTile]) {
   const int64_t up = k.op.sizes.upscale, rows = std::min<int64_t>(kTile, k.height - at.row);
   const int64_t columns = std::min<int64_t>(kTile, k.width - at.column);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j) {
       V sum = out[i][j] + shift;
       if (other) {
-        const float* const from = other + up * (i * k.op.other.row_stride + j * k.op.other.pixel_stride);
+        const T* const from = other + up * (i * k.op.other.row_stride + j * k.op.other.pixel_stride);
         sum = sum + load_some(from, channels);
       }
       store_some(y + up * (i * k.op.y.row_stride + j * k.op.y.pixel_stride), max(least, sum), channels);
@@ -106,7 +110,7 @@ void store_part(const ConvolutionPlan& k, const TileAt& at, int64_t channels, co
 }
 
 // A block of outputs of all tiles: transformed back, and stored tile by tile, for their channels lie side by side.
-template <int kTile>
+template <int kTile, class T>
 void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t block, int64_t step,
                   const float* products) {
   const Convolution& op = k.op;
@@ -123,29 +127,37 @@ void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t 
       V out[kTile][kTile];
       inverse_tiles(products, frequency, out);
       const V shift = load(k.bias + block + v * kWidth);
-      const float* const other = op.other.data ? place.in(op.other, at, up) : nullptr;
-      float* const y = place.in(op.y, at, up);
+      const T* const other = op.other.data ? place.in<const T>(op.other, at, up) : nullptr;
+      T* const y = place.in<T>(op.y, at, up);
       if (!whole || place.channels < kWidth)
         store_part(k, at, place.channels, other, y, shift, least, out);
       else if (other)
-        store_whole<kTile, true>(k, other, y, shift, least, out);
+        store_whole<kTile, true, T>(k, other, y, shift, least, out);
       else
-        store_whole<kTile, false>(k, other, y, shift, least, out);
+        store_whole<kTile, false, T>(k, other, y, shift, least, out);
     }
   }
 }
 
-template <int kTile>
-void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
+template <int kTile, class T>
+void convolve_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
   const int64_t inputs = k.op.sizes.inputs;
   float* const spectra = scratch;
   float* const products = spectra + kFrequencies * k.spectrum();
-  transform_patches(k, first, end, spectra, products + kFrequencies * k.product());
+  transform_patches(k, first, end, spectra, reinterpret_cast<T*>(products + kFrequencies * k.product()));
   const float* weights = k.weights;
   for (int64_t o = 0; o < k.columns; o += kBlock) {
     const int64_t step = std::min(kBlock, k.columns - o);
     for (int64_t f = 0; f < kFrequencies; ++f, weights += inputs * step)
       multiply(spectra + f * k.spectrum(), k.row(), end - first, inputs, weights, step, products + f * k.product());
-    finish_tiles<kTile>(k, first, end, o, step, products);
+    finish_tiles<kTile, T>(k, first, end, o, step, products);
   }
+}
+
+void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
+  const bool small = k.tile == 4;
+  if (k.op.y.type == Type::float32)
+    (small ? convolve_tiles<4, float> : convolve_tiles<2, float>)(k, first, end, scratch);
+  else
+    (small ? convolve_tiles<4, uint16_t> : convolve_tiles<2, uint16_t>)(k, first, end, scratch);
 }

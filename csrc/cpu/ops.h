@@ -7,6 +7,7 @@
 namespace vdeblur {
 
 enum class Type : int64_t { float32, bfloat16 };
+constexpr int64_t size_of(Type type) { return type == Type::float32 ? 4 : 2; }  // bytes
 
 // Frames of pixels of channels, in any order in memory.
 struct Frames {

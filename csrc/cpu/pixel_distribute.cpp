@@ -56,7 +56,7 @@ void pixel_distribute(const PixelDistribute& op) {
   VDEBLUR_IF_TILES(k.tiles, pack_distribute, &pack_matrices)(k);
 
   const int64_t elements = op.y.batch * op.y.channels * op.y.pixels();  // dense, whichever their order
-  prefer_huge_pages(op.y.data, elements * (op.y.type == Type::float32 ? 4 : 2));
+  prefer_huge_pages(op.y.data, elements * size_of(op.y.type));
 #pragma omp parallel num_threads(op.threads)
   {
     const amx::Configured configured(k.tiles);

@@ -53,13 +53,15 @@ void pack_fusion(const float* weight, int64_t channels, int64_t inputs, float* t
         to[outputs.first(q) * inputs + c * outputs.length(q) + o] = weight[(outputs.first(q) + o) * inputs + c];
 }
 
-bool on_amx(const ResidualDenseBlock& op) { return has_tiles() && op.x.type == Type::bfloat16; }
+bool in_bf16(const ResidualDenseBlock& op) {
+  return op.x.type == Type::bfloat16 && (has_tiles() || (multiplies_bf16() && amx::fills_dots(op.sizes)));
+}
 
 // Where what the layers add fills registers, channels along the register are faster, else tiles.
 bool by_channels(const DenseSizes& sizes) { return sizes.growth % kEdge == 0; }
 
-// What is packed for AMX comes last.
-int64_t before_amx(const DenseSizes& sizes) {
+// What is packed for products of bfloat16 comes last.
+int64_t before_bf16(const DenseSizes& sizes) {
   const PackedPlaces at{sizes};
   return by_channels(sizes) ? at.copies() + channels::packed_size(sizes) : at.size();
 }
@@ -79,7 +81,7 @@ void work_by_tiles(const ResidualDenseBlock& op) {
 }  // namespace
 
 int64_t residual_dense_block_packed_size(const DenseSizes& sizes) {
-  return before_amx(sizes) + (best_has_tiles() ? amx::packed_size(sizes) : 0);
+  return before_bf16(sizes) + (best_multiplies_bf16() ? amx::packed_size(sizes) : 0);
 }
 
 void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed) {
@@ -95,7 +97,7 @@ void residual_dense_block_pack(const DenseSizes& sizes, const float* const* para
       pack_layer(parameters[2 * i], sizes.growth, sizes.inputs(i), packed + at.ready(i));
     pack_fusion(parameters[2 * sizes.layers], sizes.channels, sizes.all(), packed + at.ready(sizes.layers));
   }
-  if (best_has_tiles()) amx::pack(sizes, parameters, packed + before_amx(sizes));
+  if (best_multiplies_bf16()) amx::pack(sizes, parameters, packed + before_bf16(sizes));
 }
 
 bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed) {
@@ -109,14 +111,14 @@ bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const*
 }
 
 int64_t residual_dense_block_workspace(const ResidualDenseBlock& op) {
-  if (on_amx(op)) return amx::workspace(op);
+  if (in_bf16(op)) return amx::workspace(op);
   if (by_channels(op.sizes)) return channels::workspace(op);
   const DensePlan k = lay_out(op);
   return (k.scratch - op.workspace) + op.threads * scratch_size(k);
 }
 
 void residual_dense_block(const ResidualDenseBlock& op) {
-  if (on_amx(op)) return amx::run(op, op.packed + before_amx(op.sizes));
+  if (in_bf16(op)) return amx::run(op, op.packed + before_bf16(op.sizes));
   if (by_channels(op.sizes)) return channels::run(op, op.packed + PackedPlaces{op.sizes}.copies());
   work_by_tiles(op);
 }

@@ -105,6 +105,7 @@ namespace vdeblur::amx {
 #if !defined(__x86_64__)
 namespace {
 // Never called: there are no tiles.
+template <bool kTiles>
 void dense_strip(const Plan&, int64_t, int64_t, int64_t, const Room&) {}
 }  // namespace
 #endif
@@ -136,6 +137,12 @@ void pack(const DenseSizes& sizes, const float* const* parameters, float* packed
   }
 }
 
+// Measured: where the outputs of a layer leave little of their registers empty.
+bool fills_dots(const DenseSizes& sizes) {
+  const int64_t last = sizes.growth % kColumns;
+  return last == 0 || last == kColumns / 2 || last >= kColumns * 3 / 4;
+}
+
 int64_t workspace(const ResidualDenseBlock& op) {
   const Plan k = lay_out(op, nullptr);
   return kLine + op.threads * k.each() + divide_up(k.line(), 2);
@@ -143,15 +150,17 @@ int64_t workspace(const ResidualDenseBlock& op) {
 
 void run(const ResidualDenseBlock& op, const float* packed) {
   const Plan k = lay_out(op, packed);
+  const bool tiles = has_tiles();
+  const auto strip_of = tiles ? dense_strip<true> : dense_strip<false>;
   std::fill_n(k.zeros, k.line(), Half(0));
 #pragma omp parallel num_threads(op.threads)
   {
-    const Configured configured(true);
+    const Configured configured(tiles);
     const Room room{k, k.threads + omp_get_thread_num() * k.each()};
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < op.x.batch * k.strips; ++i) {
       const int64_t strip = i % k.strips, height = op.x.height;
-      dense_strip(k, i / k.strips, strip * height / k.strips, (strip + 1) * height / k.strips, room);
+      strip_of(k, i / k.strips, strip * height / k.strips, (strip + 1) * height / k.strips, room);
     }
   }
 }

@@ -1,4 +1,5 @@
-// residual_dense_block for bfloat16 on processors with AMX: the convolutions as they are defined, products of tiles.
+// residual_dense_block for bfloat16 on processors that multiply it: the convolutions as they are defined, products of AMX's
+// tiles, or of the same operands by AVX-512's dot products.
 #pragma once
 #include "ops.h"
 
@@ -8,6 +9,9 @@ namespace vdeblur::amx {
 int64_t packed_size(const DenseSizes& sizes);
 // parameters: weight and bias of every layer, then of the fusion.
 void pack(const DenseSizes& sizes, const float* const* parameters, float* packed);
+
+// Whether dot products are faster than Winograd's method in float32.
+bool fills_dots(const DenseSizes& sizes);
 
 int64_t workspace(const ResidualDenseBlock& op);
 void run(const ResidualDenseBlock& op, const float* packed);

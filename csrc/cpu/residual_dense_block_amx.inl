@@ -67,18 +67,45 @@ void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t slab, int64_
   }
 }
 
+// The same by dot products, of the first N outputs for 16 pixels at a time.
+template <int N, int kTaps>
+void convolve_dots(int64_t tiles, const Half* const* rows, int64_t slab, int64_t inputs, const float* packed,
+                   float* out) {
+  for (int64_t first = 0; first < tiles * kRows; first += kRows, out += kRows * kColumns) {
+    Dots<N> dots[kRows];
+#pragma GCC unroll 16
+    for (Dots<N>& d : dots) d.begin(packed);
+    const Half* weights = reinterpret_cast<const Half*>(packed + kColumns);
+    for (int i = 0; i < kTaps; ++i)
+      for (int j = 0; j < kTaps; ++j) {
+        const Half* pixels = rows[i] + (first + j) * kDepth;
+        for (int64_t c = 0; c < inputs; c += kDepth, pixels += slab, weights += kTileSize)
+          for (int64_t pair = 0; pair < std::min(kDepth, inputs - c); pair += 2) {
+            const auto w = Dots<N>::weights(weights + pair * kColumns);
+#pragma GCC unroll 16
+            for (int p = 0; p < kRows; ++p) dots[p].add(w, pixels + p * kDepth + pair);
+          }
+      }
+#pragma GCC unroll 16
+    for (int p = 0; p < kRows; ++p) dots[p].finish(out + p * kColumns);
+  }
+}
+
 // Calls finish(first pixel, how many, tile of outputs) with the results in `out`, for all of a row and a layer.
-template <int kTaps, class Finish>
+template <bool kTiles, int kTaps, class Finish>
 VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const (&rows)[kTaps], float* out,
                                  Finish finish) {
   const int64_t inputs = k.at.first(layer), step = kColumns + k.at.weight_size(layer);
-  configure(configuration(inputs % kDepth));
+  if (kTiles) configure(configuration(inputs % kDepth));
   for (int64_t tile = 0; tile < k.tiles; tile += kMostTiles) {
     const int64_t tiles = std::min(kMostTiles, k.tiles - tile), first = tile * kRows;
     const Half* here[kTaps];
     for (int i = 0; i < kTaps; ++i) here[i] = rows[i] + first * kDepth;
     for (int64_t o = 0; o < k.at.output_tiles(layer); ++o) {
-      convolve_tiles<kTaps>(tiles, here, k.slab(), inputs, k.packed + k.at.ready(layer) + o * step, out);
+      const float* const weights = k.packed + k.at.ready(layer) + o * step;
+      const bool few = k.at.outputs(layer) - o * kColumns <= kColumns / 2;
+      const auto convolve = kTiles ? convolve_tiles<kTaps> : few ? convolve_dots<8, kTaps> : convolve_dots<16, kTaps>;
+      convolve(tiles, here, k.slab(), inputs, weights, out);
       finish(first, std::min(tiles * kRows, k.op.x.width - first), o);
     }
   }
@@ -131,10 +158,10 @@ VDEBLUR_INLINE void store_layer(const float* out, int64_t pixels, int64_t count,
   for (; i < pixels; ++i, to += kDepth) store_halves(to, activate<kActivation>(load(out + i * kColumns)), count);
 }
 
-template <Activation kActivation>
+template <bool kTiles, Activation kActivation>
 void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Half* row, float* out) {
   const int64_t outputs = round_up(k.op.sizes.growth, 2);
-  convolve_row<3>(k, layer, rows, out, [&](int64_t first, int64_t pixels, int64_t tile) {
+  convolve_row<kTiles, 3>(k, layer, rows, out, [&](int64_t first, int64_t pixels, int64_t tile) {
     const int64_t c = k.at.first(layer) + tile * kColumns, split = kDepth - c % kDepth;
     Half* const from_first = row + (first + 1) * kDepth;
     store_layer<kActivation>(out, pixels, std::min(kColumns, outputs - tile * kColumns), from_first + k.channel(c), split,
@@ -143,7 +170,8 @@ void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Hal
 }
 
 // y = fusion + x, by way of lines (pixels, channels) where y's channels are not side by side.
-inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
+template <bool kTiles>
+void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
   const Frames& f = k.op.y;
   Half* const image = static_cast<Half*>(f.data) + frame * f.batch_stride + y * f.row_stride;
   const bool direct = f.channel_stride == 1;
@@ -151,7 +179,7 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
   const Half* const centre[1] = {room.row(y) + kDepth};
   float* const out = room.results();
   Half* const lines = room.lines();
-  convolve_row<1>(k, k.op.sizes.layers, centre, out, [&](int64_t first, int64_t pixels, int64_t tile) {
+  convolve_row<kTiles, 1>(k, k.op.sizes.layers, centre, out, [&](int64_t first, int64_t pixels, int64_t tile) {
     const int64_t c = tile * kColumns, count = direct ? std::min(kColumns, f.channels - c) : kColumns;
     const Half* x = centre[0] + first * kDepth + k.channel(c);
     Half* to = (direct ? image : lines) + first * step + c;
@@ -165,6 +193,7 @@ inline void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
 }
 
 // Rows first ... end of a frame. A layer needs of the one before it a row more at each edge.
+template <bool kTiles>
 void dense_strip(const Plan& k, int64_t frame, int64_t first, int64_t end, const Room& room) {
   const int64_t layers = k.op.sizes.layers, height = k.op.x.height;
   const auto needed = [&](int64_t y, int64_t more) {
@@ -180,10 +209,10 @@ void dense_strip(const Plan& k, int64_t frame, int64_t first, int64_t end, const
       const Half* const below = y + 1 < height ? room.row(y + 1) : k.zeros;
       const Half* const rows[3] = {above, room.row(y), below};
       if (k.op.activation == Activation::gelu)
-        dense_layer<Activation::gelu>(k, layer, rows, room.row(y), room.results());
+        dense_layer<kTiles, Activation::gelu>(k, layer, rows, room.row(y), room.results());
       else
-        dense_layer<Activation::relu>(k, layer, rows, room.row(y), room.results());
+        dense_layer<kTiles, Activation::relu>(k, layer, rows, room.row(y), room.results());
     }
-    if (needed(newest - layers, 0)) fuse(k, frame, newest - layers, room);
+    if (needed(newest - layers, 0)) fuse<kTiles>(k, frame, newest - layers, room);
   }
 }

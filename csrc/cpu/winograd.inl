@@ -29,9 +29,9 @@ VDEBLUR_INLINE void inverse_line(V d0, V d1, V d2, V d3, V d4, V d5, V* out) {
 }
 
 // rows[i]: row i of a patch; columns: where in it each pixel is; to: frequency after frequency. With kSome only `count`
-// floats of each are read. The loops stay loops: unrolled, their addresses would fill the registers.
-template <bool kSome = false>
-VDEBLUR_INLINE void forward_tiles(const float* const (&rows)[kPatch], const int64_t (&columns)[kPatch], float* to,
+// numbers of each are read. The loops stay loops: unrolled, their addresses would fill the registers.
+template <bool kSome = false, class T>
+VDEBLUR_INLINE void forward_tiles(const T* const (&rows)[kPatch], const int64_t (&columns)[kPatch], float* to,
                                   int64_t frequency, int64_t count = kWidth) {
   const auto pixel = [&](int i, int64_t at) { return kSome ? load_some(rows[i] + at, count) : load(rows[i] + at); };
   V half[kPatch][kPatch];

@@ -1,11 +1,12 @@
 """convolution, every body of it, against the reference."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from vdeblur_fast.ops import convolution, explain
+from vdeblur_fast.ops import convolution, explain, native
 from vdeblur_fast.ops.convolution import packed_weights
 from vdeblur_fast.reference import ops as reference
 
@@ -81,16 +82,27 @@ def test_convolution_views(body, fences, layout):
 @pytest.mark.parametrize("body", ["triton"], indirect=True)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @pytest.mark.parametrize("up", [1, 2])
-def test_convolution_of_narrow_pictures(body, fences, dtype, up):
+def test_convolution_of_narrow_pictures_in_triton(body, fences, dtype, up):
     functions = (flat(function, up, "relu") for function in (convolution, reference.convolution))
     check_values(*functions, given(up=up, dtype=dtype, adds=True))
 
 
-def test_convolution_of_narrow_pictures_is_pytorchs():
+@on_the_cpu
+@pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sizes", SIZES[::2], ids=lambda s: f"o{s[2]}k{s[-2]}u{s[-1]}")
+def test_convolution_of_narrow_pictures(body, fences, sizes, layout, adds):
+    up = sizes[-1]
+    functions = (flat(function, up, "relu") for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, layout=layout, dtype=torch.bfloat16, adds=adds))
+
+
+def test_where_there_is_amx_narrow_pictures_are_pytorchs(monkeypatch):
+    monkeypatch.setattr(native, "module", lambda: SimpleNamespace(isa=lambda: "amx"))
     arguments = given(dtype=torch.bfloat16, adds=True)
     assert torch.equal(fused(*arguments), plain(*arguments))
     weight, bias, other, *inputs = arguments
-    assert "takes float32, got bfloat16" in explain(convolution, inputs, weight, bias, other)
+    assert "AMX computes bfloat16 as defined sooner" in explain(convolution, inputs, weight, bias, other)
 
 
 def test_convolution_of_a_large_kernel_is_pytorchs():

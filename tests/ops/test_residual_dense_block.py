@@ -22,7 +22,7 @@ from .checking import (
 )
 from .conftest import BODIES, fixture_of
 
-body = fixture_of(*BODIES, "cpu-amx")
+body = fixture_of(*BODIES, "cpu-avx512_bf16", "cpu-amx")
 
 
 # B, C, H, W, G, layers
@@ -36,7 +36,9 @@ SIZES = [
     (2, 18, 4, 8, 27, 1),
     (1, 4, 9, 9, 3, 5),
 ]
-CPU = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512", "cpu-amx"], indirect=True)
+CPU = pytest.mark.parametrize(
+    "body", ["cpu-portable", "cpu-avx2", "cpu-avx512", "cpu-avx512_bf16", "cpu-amx"], indirect=True
+)
 TYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 
 

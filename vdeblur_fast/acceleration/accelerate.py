@@ -11,6 +11,7 @@ from torch import nn
 from ..device import choose_precision
 from ..modules import FUSED, RDB
 from ..ops import why_not_fused
+from ..ops.convolution import saves_time
 from .chains import sum_up_chains
 from .folding import fold_batch_norms
 from .graphs import capture_steps
@@ -95,11 +96,11 @@ def accelerate(
     like = torch.empty(0, device=device, dtype=dtype)
     # Measured on CPUs, in float32.
     wide = device.type == "cpu" and dtype == torch.float32
-    winograd = wide and not why_not_fused(like, only="cpu")
+    winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
     phased = compute_in_phases(fast, leave=fills_registers if winograd else lambda _: False) if wide else 0
     summed = sum_up_chains(fast) if wide else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
-    filtered = filter_by_winograd(fast) if winograd else 0
+    filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     replaced, left = _fuse(fast, like)
     for module in fast.modules():

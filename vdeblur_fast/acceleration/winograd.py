@@ -19,6 +19,8 @@ ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 # Pairs of channels up to which it wins: the transformed weights of more, four times what they were, leave the cache
 # from one frame to the next.
 MOST = 192 * 64
+# Channels, in and out, from which on it wins in bfloat16, where the products that it saves take half the time.
+ENOUGH_IN_BF16 = 64
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -86,8 +88,9 @@ FILTERED = {
 }
 
 
-def filter_by_winograd(network: nn.Module) -> int:
-    """Makes every convolution of `network` for which that is faster compute by Winograd's method, in place -> how many.
+def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
+    """Makes every convolution of `network` for which that is faster in this type compute by Winograd's method, in place
+    -> how many.
 
     After everything else that changes convolutions. What the network gives stays the same, to rounding. Where their
     weights are not contiguous they are copied at each call.
@@ -98,7 +101,7 @@ def filter_by_winograd(network: nn.Module) -> int:
         if type(module) is MMPNet:
             module.__class__ = WinogradMMPNet
         kind, activation = FILTERED.get(type(module), (None, ""))
-        if kind is None or not _worth_it(module):
+        if kind is None or not _worth_it(module) or (dtype == torch.bfloat16 and not _wide(module)):
             continue
         module.__class__, module.activation, module.upscale = kind, activation, 1
         if kind is WinogradConv2d and module in shuffles:
@@ -130,6 +133,10 @@ def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
         few_zeros = kernel >= 4  # a pixel's four results have nine taps each, of which a smaller kernel fills a quarter
         return enough and few_zeros and doubles and padding <= 2 and kernel <= padding + 4
     return enough and module.stride == (1, 1) and kernel in (3, 5) and padding == kernel // 2
+
+
+def _wide(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    return min(module.in_channels, module.out_channels) >= ENOUGH_IN_BF16
 
 
 @torch.no_grad()

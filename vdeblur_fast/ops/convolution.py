@@ -35,7 +35,7 @@ def convolution(
     (O * upscale ** 2, I, k, k), k odd, and bias (O * upscale ** 2); other (B, O, H * upscale, W * upscale) of the same
     dtype, or None; activation "relu" or "none" -> (B, O, H * upscale, W * upscale), channels last.
 
-    Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, for float32 and kernels of 3x3 and 5x5, computed
+    Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, for kernels of 3x3 and 5x5, computed in float32
     by Winograd's F(4x4, 3x3) and F(2x2, 5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications
     and an error up to twice PyTorch's; where a pixel is not finite, so is the result up to three pixels further than by
     the definition. Nothing is concatenated, and the result is written once. Weights are packed when first seen, and
@@ -183,11 +183,16 @@ def on_cpu(
     return y
 
 
+def saves_time(dtype: torch.dtype) -> bool:
+    """Whether the native body is any faster than oneDNN, which AMX's tiles are for."""
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and native.module().isa() != "amx")
+
+
 def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any) -> list[str]:
     x = first_of(inputs)
     reasons = native.why_not(x)
-    if x.dtype == torch.bfloat16:
-        reasons.append("takes float32, got bfloat16")
+    if not reasons and not saves_time(x.dtype):
+        reasons.append("AMX computes bfloat16 as defined sooner")
     if weight is None:
         return reasons
     if weight.shape[-1] not in KERNELS:

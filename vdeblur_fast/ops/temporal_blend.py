@@ -16,7 +16,8 @@ from .convolution import on_cpu as convolution
 from .registration import operator
 
 NAME = "temporal_blend"
-ENOUGH = 8  # channels of a frame from which on our own convolution wins on the CPU
+# Channels of a frame from which on our own convolution wins on the CPU.
+ENOUGH = {torch.float32: 8, torch.bfloat16: 64}
 
 
 def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, beta: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tens
     -> (B, C, H, W) of current's dtype and memory order.
 
     Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype, or on
-    the CPU, for float32 frames of enough channels, `convolution`'s; what follows it reads three numbers and writes one,
+    the CPU, for frames of enough channels, `convolution`'s; what follows it reads three numbers and writes one,
     and is computed in float32 for float32, bfloat16 and float16.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed frames.
@@ -90,9 +91,10 @@ def _on_cpu(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, bet
 
 def _similarity(pair: list[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
     """The convolution over a pair of frames; on the CPU."""
-    if pair[0].shape[1] >= ENOUGH and not convolution_why_not(pair, weight):
+    x = pair[0]
+    if not convolution_why_not(pair, weight) and x.shape[1] >= ENOUGH[x.dtype]:
         similarity = convolution(pair, weight, bias)
-        return similarity if pair[0].stride(1) == 1 else similarity.contiguous()
+        return similarity if x.stride(1) == 1 else similarity.contiguous()
     pair = torch.cat(pair, 1)
     return conv2d(pair, weight.to(pair), bias.to(pair), padding=weight.shape[-1] // 2)
 
