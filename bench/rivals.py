@@ -4,7 +4,7 @@ python -m bench.rivals [NETWORK ...] [--size 640x360] [--threads N] [--quick] [-
 
 Writes rivals-cpu.csv; rows of other networks and sizes stay. Same weights and same frames for all, in one process,
 taking turns; the exports are of the reference, one step of the stream with its state as inputs and outputs. What is not
-as right as the reference is not measured.
+as right as the reference is not measured. Freed memory is kept for the next frame, as `vdeblur run` and the engines do.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from bench.provenance import provenance, read_csv, version, write_csv
 from bench.sizes import read_size
 from bench.step import Step, steady, without_choice
 from bench.timing import Spread, take_turns
-from vdeblur_fast import accelerate, build
+from vdeblur_fast import accelerate, build, keep_memory
 from vdeblur_fast.cli.options import check_model, whole
 from vdeblur_fast.errors import UserError, told
 
@@ -92,6 +92,7 @@ def prepared(job: Job, without: Collection[str] = ()) -> tuple[dict[str, Call], 
 def measure(name: str, size: tuple[int, int], threads: int, quick: bool) -> list[dict[str, Any]]:
     """A row for each contender."""
     width, height = size = friendly(name, size)
+    keep_memory()
     torch.set_num_threads(threads)
     job = make_job(name, size, threads)
     calls, errors, notes = prepared(job, QUICK_WITHOUT if quick else ())

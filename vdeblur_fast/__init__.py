@@ -15,6 +15,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .acceleration import accelerate
     from .engine import Deblurrer
+    from .memory import keep_memory
     from .modules import DTB, GSTA, MMAM, RDB, AttentionMix, FrameSummary
     from .ops import explain, use_backend
     from .reference.networks import build, networks
@@ -34,6 +35,7 @@ __all__ = [
     "build",
     "convert",
     "explain",
+    "keep_memory",
     "networks",
     "use_backend",
 ]
@@ -51,6 +53,7 @@ _HOME = {
     "build": ".reference.networks",
     "convert": ".weights",
     "explain": ".ops",
+    "keep_memory": ".memory",
     "networks": ".reference.networks",
     "use_backend": ".ops",
 }

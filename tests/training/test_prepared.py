@@ -112,7 +112,7 @@ def test_the_commands_prepare_and_train(pictures, tmp_path, capsys):
     options = ["--data", str(pictures), "--out", str(made), "--samples", "3", "--crop", "48", "--workers", "0"]
     assert main(["estrnn-c70b7", *options]) == 0
     about = json.loads((made / ABOUT).read_text())
-    assert about == {"samples": 3, "recipe": "estrnn-c70b7", "data": "data", "seed": 0}
+    assert about == {"samples": 3, "recipe": "estrnn-c70b7", "data": "data", "seed": 0, "set": []}
     options = ["--data", str(pictures), "--prepared", str(made), "--out", str(tmp_path / "out"), "--device", "cpu"]
     options += ["--smoke", "--frames", "3", "--quiet", "--workers", "0", "--val-clips", "0"]
     assert train(["cnn", *options]) == 0
@@ -122,6 +122,20 @@ def test_the_commands_prepare_and_train(pictures, tmp_path, capsys):
     assert "holds prepared samples already" in capsys.readouterr().err
     assert main(["estrnn-c70b7", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "other")]) == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_prepared_samples_follow_the_settings(pictures, tmp_path, capsys):
+    def made(name: str, *settings: str) -> np.ndarray:
+        out = tmp_path / name
+        options = ["--data", str(pictures), "--out", str(out), "--samples", "2", "--crop", "48", "--workers", "0"]
+        assert main(["cnn", *options, *settings]) == 0
+        return np.load(out / "blurry.npy")
+
+    plain, short = made("plain"), made("short", "--set", "frames=3")
+    assert short.shape == (2, 3, 48, 48, 3) and plain.shape[1] != 3
+    assert not np.array_equal(plain, made("varied", "--set", "varied=true"))
+    assert main(["cnn", "--data", str(pictures), "--out", str(tmp_path / "x"), "--set", "nothing=1"]) == 2
+    assert "--set nothing=1 is not a setting" in capsys.readouterr().err
 
 
 def test_pairs_are_prepared_without_magnitude(tmp_path):

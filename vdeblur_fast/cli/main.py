@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..memory import keep_memory
 from . import convert, demo, evaluate, inspect, models, run, synthesize
 from .failures import explain
-from .memory import keep_memory
 from .signals import Stopped, raise_on_signals
 
 COMMANDS = (run, models, evaluate, synthesize, demo, convert, inspect)

@@ -8,7 +8,7 @@ import pytest
 
 FAULTS_OF_ONE_MORE = """
 import resource, torch
-from vdeblur_fast.cli.memory import keep_memory
+from vdeblur_fast import keep_memory
 {keep}
 for _ in range(20):  # the first ones find their places
     torch.ones(2**24)

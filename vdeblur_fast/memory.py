@@ -12,7 +12,9 @@ def keep_memory() -> None:
     """Asks the C library not to give the system back what is freed, in this process, up to 2 GiB.
 
     A stream asks for the same large tensors for every frame. Given back and taken anew, each of their pages is cleared
-    by the system before it is written: a tenth of the time of a 720p video. Does nothing where there is no mallopt.
+    by the system before it is written: a tenth of the time of a 720p video, and a third of a small network's on a
+    machine whose pages come slowly. `vdeblur run` does this; a program that keeps a network on the CPU busy may want to
+    do it at its start. Does nothing where there is no mallopt.
     """
     # CDLL(None), the process itself, is an error on Windows.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
