@@ -4,6 +4,7 @@ happened."""
 import json
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
