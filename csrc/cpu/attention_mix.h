@@ -4,7 +4,8 @@
 
 namespace vdeblur {
 
-constexpr int kMixRun = 1024;  // pixels whose shares stay in the first two caches while the estimates pass
+constexpr int64_t kMixRun = 1024;  // pixels whose shares stay in the first two caches while the estimates pass
+constexpr int64_t kMixTask = 8 * kMixRun;  // pixels of one task, at most: the longer a run, the better it is foreseen
 
 // Floats of a thread's scratch: mixtures, outer shares, shares of a group, conversions of its estimates.
 constexpr int64_t mix_scratch(const AttentionMix& op) {

@@ -1,7 +1,8 @@
-// Some pixels of one image: the shares of a group's branches first, then each of its estimates is read once.
+// Some pixels of one image.
 //
 // Pixels lie along the register. Per pixel J * K * C estimates and J * K + J logits are read, C mixtures written: two
-// operations an estimate, twenty a logit.
+// operations an estimate, twenty a logit. For usual numbers of branches nothing but the mixture is ever written
+// (mix_registers); else the shares of a group's branches come first, then each of its estimates is read once (mix_run).
 #include "runs.inl"
 
 // 2^x for x <= 0 to 2e-7; 2^-126 below that. A NaN stays one.
@@ -129,13 +130,97 @@ void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scrat
     write_mixed(op.mixed, at.mixed + c * op.mixed.channel_stride, n, mixed + c * kMixRun);
 }
 
-void mix_chunk(const AttentionMix& op, int64_t b, int64_t first, float* scratch) {
+// Softmax of N registers of logits, or they themselves, times `whole`.
+template <int N>
+VDEBLUR_INLINE void soften(V (&logit)[N], bool softmax, V whole) {
+  if (softmax) {
+    V peak = logit[0], total = broadcast(0.0f);
+#pragma GCC unroll 8
+    for (int k = 1; k < N; ++k) peak = max(logit[k], peak);
+#pragma GCC unroll 8
+    for (int k = 0; k < N; ++k) {
+      logit[k] = power((logit[k] - peak) * broadcast(1.44269504f));
+      total = total + logit[k];
+    }
+    whole = whole / total;
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k) logit[k] = logit[k] * whole;
+}
+
+constexpr int kColours = 3, kMostGroups = 4, kFewestBranches = 2, kMostBranches = 5;
+
+// The mixture of J groups of K pictures in colour, whole registers of pixels -> how many of the n pixels are done. Each
+// number is read by an instruction of its own, for that is how a processor foresees what is read next.
+template <class T, int J, int K>
+int64_t mix_registers(const AttentionMix& op, const MixPlace& at, int64_t n) {
+  const Frames &x = op.estimates, &l = op.logits, &y = op.mixed;
+  const T* const estimates = element<const T>(x, at.estimates);
+  const T* const logits = element<const T>(l, at.logits);
+  const T* const outer = op.outer.data ? element<const T>(op.outer, at.outer) : nullptr;
+  T* const mixed = element<T>(y, at.mixed);
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    V whole[J], sum[kColours];
+#pragma GCC unroll 8
+    for (int j = 0; j < J; ++j) whole[j] = outer ? load(outer + j * op.outer.channel_stride + i) : broadcast(1.0f);
+    if (outer) soften(whole, op.softmax, broadcast(1.0f));
+    for (V& v : sum) v = broadcast(0.0f);
+#pragma GCC unroll 8
+    for (int j = 0; j < J; ++j) {
+      const T* const group = estimates + j * op.group_stride + i;
+      V share[K];
+#pragma GCC unroll 8
+      for (int k = 0; k < K; ++k) share[k] = load(logits + j * l.frame_stride + k * l.channel_stride + i);
+      soften(share, op.softmax, whole[j]);
+#pragma GCC unroll 4
+      for (int c = 0; c < kColours; ++c)
+#pragma GCC unroll 8
+        for (int k = 0; k < K; ++k)
+          sum[c] = fma(share[k], load(group + c * x.channel_stride + k * x.frame_stride), sum[c]);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < kColours; ++c) store(mixed + c * y.channel_stride + i, sum[c]);
+  }
+  return i;
+}
+
+typedef int64_t (*MixRegisters)(const AttentionMix&, const MixPlace&, int64_t);
+
+// mix_registers for as many groups and branches, where there is one.
+template <class T, int J = 1, int K = kFewestBranches>
+MixRegisters mix_registers_of(int64_t groups, int64_t branches) {
+  if (groups == J && branches == K) return mix_registers<T, J, K>;
+  if constexpr (J < kMostGroups && K == kFewestBranches) {
+    if (groups > J) return mix_registers_of<T, J + 1>(groups, branches);
+  }
+  if constexpr (K < kMostBranches) {
+    if (branches > K) return mix_registers_of<T, J, K + 1>(groups, branches);
+  }
+  return nullptr;
+}
+
+// In planes of one type alone.
+inline MixRegisters mix_registers_of(const AttentionMix& op) {
+  const Frames* const all[] = {&op.estimates, &op.logits, &op.outer, &op.mixed};
+  for (const Frames* f : all)
+    if (f->data && (f->pixel_stride != 1 || f->type != op.estimates.type)) return nullptr;
+  if (op.mixed.channels != kColours) return nullptr;
+  const bool wide = op.estimates.type == Type::float32;
+  return (wide ? mix_registers_of<float> : mix_registers_of<uint16_t>)(op.groups, op.estimates.frames);
+}
+
+void mix_chunk(const AttentionMix& op, int64_t b, int64_t first, int64_t end, float* scratch) {
   const bool joined = rows_join(op.estimates) && rows_join(op.logits) && rows_join(op.mixed) &&
                       (!op.outer.data || rows_join(op.outer));
   const auto run = op.estimates.type == Type::float32 ? mix_run<float> : mix_run<uint16_t>;
-  const int64_t end = std::min<int64_t>(first + kMixRun, op.mixed.pixels());
-  for_each_piece(joined, op.mixed.width, first, end, kMixRun, [&](int64_t at, int64_t n) {
-    const auto place = [&](const Frames& f) { return b * f.batch_stride + pixel_at(f, at); };
-    run(op, {place(op.estimates), place(op.logits), place(op.outer), place(op.mixed)}, n, scratch);
+  const MixRegisters whole = mix_registers_of(op);
+  for_each_piece(joined, op.mixed.width, first, end, kMixTask, [&](int64_t at, int64_t n) {
+    const auto places = [&](int64_t pixel) {
+      const auto place = [&](const Frames& f) { return b * f.batch_stride + pixel_at(f, pixel); };
+      return MixPlace{place(op.estimates), place(op.logits), place(op.outer), place(op.mixed)};
+    };
+    for (int64_t done = whole ? whole(op, places(at), n) : 0; done < n; done += kMixRun)
+      run(op, places(at + done), std::min(n - done, kMixRun), scratch);
   });
 }
