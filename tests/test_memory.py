@@ -1,5 +1,6 @@
 """What a frame has used is there for the next one."""
 
+import mmap
 import platform
 import subprocess
 import sys
@@ -24,6 +25,19 @@ def test_a_tensor_takes_the_pages_of_those_before():
         program = FAULTS_OF_ONE_MORE.format(keep=keep)
         return int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
 
-    pages = 2**26 // 4096
+    pages = 2**26 // mmap.PAGESIZE
     assert faults("keep_memory()") < pages / 20
     assert faults("") > pages / 2, "the C library keeps it unasked: keep_memory is not needed any more"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_what_the_heap_may_grow_by_takes_no_memory():
+    program = """
+import resource
+from vdeblur_fast import keep_memory
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+keep_memory()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    grown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert int(grown) < 16 * 1024, "KiB"

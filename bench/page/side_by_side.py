@@ -12,8 +12,8 @@ REASONS = {
     "temporal_squeeze ": "it takes tens of microseconds, nearly all of them to call it",
     "pixel_distribute t5-c128-640x360-m8-fp32": "more than a third of it is the system clearing the fresh pages of a "
     "result of 113 MiB; in a process of its own it took two thirds of eager's time",
-    "strcnn-dtb 640x360 bf16": "nearly all of the time is convolutions, which both leave to oneDNN, and ours "
-    "concatenates features besides, 10 ms of a frame",
+    "strcnn-dtb 640x360 bf16": "nearly all of the time is wide convolutions, which oneDNN does as fast as a matrix "
+    "product; Winograd's method saves products and does them in float32, which comes to the same",
 }
 
 
@@ -42,7 +42,7 @@ def side_by_side(results: Results) -> list[Block]:
             "Checked against the reference in float64 before it is timed; medians of all three taking turns; times "
             "faster than the better of eager and compiled (with frozen weights). The limit is what must be computed at "
             "the speed of a matrix product or moved at that of a copy, whichever takes longer. Peak memory is beyond "
-            "the inputs."
+            "the inputs. Whole networks keep freed memory for the next frame, all of them, as `vdeblur run` does."
         ),
     ]
     for name, rows in files.items():
