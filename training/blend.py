@@ -1,5 +1,5 @@
-"""`python -m vdeblur_fast.training.blend NETWORK BEFORE AFTER OUT`: weights between those that a training began with and
-those that it ended with.
+"""`python -m vdeblur_fast.training.blend NETWORK BEFORE AFTER OUT`: weights between those that a training began with
+and those that it ended with.
 
 Weights of one origin can be averaged, and the average is often better than both, most of all where the training was on
 other data: it keeps what they knew and has learned some of the new (Wortsman et al., "Robust fine-tuning of zero-shot
