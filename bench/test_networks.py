@@ -1,7 +1,7 @@
 """One frame of a stream, in its middle, through whole networks: plain PyTorch, compiled, and ours.
 
-Freed memory is kept for the next frame, as `vdeblur run` keeps it, whoever's turn it is; else what one contender gives
-back to the system decides how many fresh pages the next one must wait for.
+Freed memory is kept for the next frame, as `vdeblur run` keeps it, whoever's turn it is: else the pages that one contender
+gives back are those that the next one waits for.
 """
 
 import copy

@@ -13,7 +13,7 @@ REASONS = {
     "pixel_distribute t5-c128-640x360-m8-fp32": "more than a third of it is the system clearing the fresh pages of a "
     "result of 113 MiB; in a process of its own it took two thirds of eager's time",
     "strcnn-dtb 640x360 bf16": "nearly all of the time is wide convolutions, which oneDNN does as fast as a matrix "
-    "product; Winograd's method saves products and does them in float32, which comes to the same",
+    "product; Winograd's method gains a quarter with kernels of 3x3 and nothing with those of 5x5",
 }
 
 
@@ -42,7 +42,8 @@ def side_by_side(results: Results) -> list[Block]:
             "Checked against the reference in float64 before it is timed; medians of all three taking turns; times "
             "faster than the better of eager and compiled (with frozen weights). The limit is what must be computed at "
             "the speed of a matrix product or moved at that of a copy, whichever takes longer. Peak memory is beyond "
-            "the inputs. Whole networks keep freed memory for the next frame, all of them, as `vdeblur run` does."
+            "the inputs. Whole networks keep freed memory for the next frame, all of them, as `vdeblur run` does; how much "
+            "they differ from run to run stands in bench/results/NETWORKS.md."
         ),
     ]
     for name, rows in files.items():
