@@ -1,7 +1,7 @@
 """One frame of a stream, in its middle, through whole networks: plain PyTorch, compiled, and ours.
 
-Freed memory is kept for the next frame, as `vdeblur run` keeps it, whoever's turn it is: else the pages that one contender
-gives back are those that the next one waits for.
+Freed memory is kept for the next frame, as `vdeblur run` keeps it, whoever's turn it is: else the pages that one
+contender gives back are those that the next one waits for.
 """
 
 import copy

@@ -42,8 +42,8 @@ def side_by_side(results: Results) -> list[Block]:
             "Checked against the reference in float64 before it is timed; medians of all three taking turns; times "
             "faster than the better of eager and compiled (with frozen weights). The limit is what must be computed at "
             "the speed of a matrix product or moved at that of a copy, whichever takes longer. Peak memory is beyond "
-            "the inputs. Whole networks keep freed memory for the next frame, all of them, as `vdeblur run` does; how much "
-            "they differ from run to run stands in bench/results/NETWORKS.md."
+            "the inputs. Whole networks keep freed memory for the next frame, all of them, as `vdeblur run` does; how "
+            "much they differ from run to run stands in bench/results/NETWORKS.md."
         ),
     ]
     for name, rows in files.items():
