@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from vdeblur_fast import keep_memory
 from vdeblur_fast.errors import UserError, told
 
 from . import distributed
@@ -97,6 +98,8 @@ def settings_of(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
 def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minutes: float | None) -> Trainer:
     """Everything up to the first step. Raises UserError for what a user can get wrong."""
     device = choose_device(arguments.device, distributed.local_rank())
+    if device.type == "cpu":
+        keep_memory()  # every step asks for the same sizes again
     run = Run(
         out=out,
         device=device,

@@ -27,12 +27,15 @@ ESTRNN_SIZES = {"c70b7": (14, 7), "c90b10": (18, 10), "c80b15": (16, 15)}
 # The networks of GSTA's Table 3; the fourth is the paper's final one
 GSTA_NETS = {
     "gsta-net": {"selection": True},
-    "gsta-net-small": {"selection": True, "widths": (16, 32, 64), "growths": (8, 16, 24)},
     "gsta-net1": {"fusion": "none"},
     "gsta-net2": {"fusion": "ungated"},
     "gsta-net3": {},
     "gsta-net4": {"selection": True},
     "gsta-net5": {"fusion": "non-local", "selection": True},
+}
+GSTA_SMALL = {"widths": (16, 32, 64), "growths": (8, 16, 24)}
+GSTA_NETS |= {
+    f"{name}-small": GSTA_NETS[name] | GSTA_SMALL for name in ("gsta-net", "gsta-net1", "gsta-net2", "gsta-net3")
 }
 # DAVID and its parts: single backbones by their frames, one module, external attention over single backbones, all of it
 DAVID_PARTS = {
@@ -55,13 +58,15 @@ def tiny_magnitude_net() -> MMPNet:
     return MMPNet(widths=(8, 16, 32, 64, 64), scale=2)
 
 
-def tiny_mmp_rnn() -> MMPRNN:
+def tiny_mmp_rnn(**options) -> MMPRNN:
     """Ours: MMP-RNN with C = 8 and few blocks, and a stem that already halves the resolution."""
-    return MMPRNN(8, 5, 10, magnitude_net=tiny_magnitude_net(), stem_stride=2)
+    return MMPRNN(8, 5, 10, magnitude_net=tiny_magnitude_net(), stem_stride=2, **options)
 
 
 def _factories() -> dict[str, Callable[[], nn.Module]]:
-    found: dict[str, Callable[[], nn.Module]] = {"mmp-rnn-tiny": tiny_mmp_rnn}
+    found: dict[str, Callable[[], nn.Module]] = {}
+    for suffix in ("", "-no-mmam", "-no-mmam-no-ndf"):
+        found[f"mmp-rnn-tiny{suffix}"] = lambda options=MMP_RNN_VARIANTS[suffix]: tiny_mmp_rnn(**options)
     for size, (a, b, c) in MMP_RNN_SIZES.items():
         for suffix, options in MMP_RNN_VARIANTS.items():
             found[f"mmp-rnn-{size}{suffix}"] = lambda a=a, b=b, c=c, options=options: MMPRNN(c, a, b, **options)

@@ -12,6 +12,9 @@ every eighth frame, so windows of 11 and 15 begin every 16. Ours: crops of 256 (
 and the limit of the gradient's norm. The external attention over single backbones, for which the paper has no training,
 goes the same way, without what it lacks: the backbone of 7 frames, from it one for each level, the attention alone, and
 everything.
+
+`*-short` are recipes of ours, made for a CPU or an hour of a GPU, to compare the parts of `david-small`: each trained
+whole, from the identity, without phases, on blur of every length, with Muon and the Charbonnier loss.
 """
 
 from dataclasses import replace
@@ -106,6 +109,27 @@ def external(david: str) -> list[Recipe]:
     ]
 
 
+SHORT = [
+    replace(
+        BASE,
+        name=f"{network}-short",
+        network=network,
+        ours="all but the network",
+        kind="deblur",
+        crop=96,
+        steps=60_000,
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=60,
+        clip_norm=0.5,
+        identity_start=True,
+        optimizer="muon",
+        degraded=True,
+        taus=(),
+        every=0,
+    )
+    for network in ("david-small", "david-small-internal", "david-small-single7")
+]
 COURSES = {
     name: stages
     for david in ("david", "david-small")
@@ -115,4 +139,4 @@ COURSES = {
         (f"{david}-external", external(david)),
     )
 }
-RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")]
+RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")] + SHORT

@@ -12,6 +12,7 @@ Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
 `gsta-net-small` is a network of ours, with a recipe of ours, made for a CPU or an hour of a GPU: small crops, in the
 first stage all frames of each clip, Muon, small gradients, and a start from the identity, as for `mmp-rnn-tiny`. The
 PSNR loss is for later: at the start it is nearly sharp clips, which it weighs most, that decide each step.
+`gsta-net1-small` to `3` are trained alike, on middle frames alone, for Net1 reads its neighbours in their order.
 """
 
 from dataclasses import replace
@@ -77,4 +78,6 @@ COURSES = {
     "gsta-net4": course("gsta-net4", varying=False),
     "gsta-net5": course("gsta-net5", varying=False),
 }
-RECIPES = [replace(RESTORE, name=name, network=name) for name in ("gsta-net1", "gsta-net2", "gsta-net3")]
+NETS = ("gsta-net1", "gsta-net2", "gsta-net3")
+RECIPES = [replace(RESTORE, name=name, network=name) for name in NETS]
+RECIPES += [replace(SMALL, name=f"{name}-small", network=f"{name}-small", ends="valid") for name in NETS]

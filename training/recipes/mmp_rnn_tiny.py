@@ -8,28 +8,30 @@ on a few clips; and no motion magnitude loss, which costs a tenth of the steps a
 the small MMP-Net.
 """
 
+from dataclasses import replace
+
 from .recipe import Recipe
 
-RECIPES = [
-    Recipe(
-        name="mmp-rnn-tiny",
-        network="mmp-rnn-tiny",
-        source="MMP-RNN section 4.2",
-        ours="frames, crop, batch, steps, learning_rate, warmup, clip_norm, ema, ends, distance, "
-        "magnitude_weight, identity_start, skip_rate, optimizer",
-        frames=5,
-        crop=96,
-        batch=6,
-        steps=60_000,
-        learning_rate=1e-3,
-        warmup=200,
-        clip_norm=0.5,
-        ends="replicate",
-        distance="absolute",
-        magnitude_weight=0.0,
-        magnitude_network="mmp-net-tiny",
-        identity_start=True,
-        skip_rate=0.01,
-        optimizer="muon",
-    )
-]
+TINY = Recipe(
+    name="mmp-rnn-tiny",
+    network="mmp-rnn-tiny",
+    source="MMP-RNN section 4.2",
+    ours="frames, crop, batch, steps, learning_rate, warmup, clip_norm, ema, ends, distance, "
+    "magnitude_weight, identity_start, skip_rate, optimizer",
+    frames=5,
+    crop=96,
+    batch=6,
+    steps=60_000,
+    learning_rate=1e-3,
+    warmup=200,
+    clip_norm=0.5,
+    ends="replicate",
+    distance="absolute",
+    magnitude_weight=0.0,
+    magnitude_network="mmp-net-tiny",
+    identity_start=True,
+    skip_rate=0.01,
+    optimizer="muon",
+)
+ABLATIONS = [replace(TINY, name=name, network=name) for name in ("mmp-rnn-tiny-no-mmam", "mmp-rnn-tiny-no-mmam-no-ndf")]
+RECIPES = [TINY, *ABLATIONS]
