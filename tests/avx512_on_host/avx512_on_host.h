@@ -57,9 +57,15 @@ ON_HOST Floats max(const Floats& a, const Floats& b) {
 ON_HOST Floats min(const Floats& a, const Floats& b) {
   return join(_mm256_min_ps(half(a, 0), half(b, 0)), _mm256_min_ps(half(a, 1), half(b, 1)));
 }
-ON_HOST uint16_t greater(const Floats& a, const Floats& b) {
-  const int low = _mm256_movemask_ps(_mm256_cmp_ps(half(a, 0), half(b, 0), _CMP_GT_OQ));
-  return uint16_t(low | _mm256_movemask_ps(_mm256_cmp_ps(half(a, 1), half(b, 1), _CMP_GT_OQ)) << 8);
+template <int how>
+ON_HOST uint16_t compare(const Floats& a, const Floats& b) {
+  const int low = _mm256_movemask_ps(_mm256_cmp_ps(half(a, 0), half(b, 0), how));
+  return uint16_t(low | _mm256_movemask_ps(_mm256_cmp_ps(half(a, 1), half(b, 1), how)) << 8);
+}
+ON_HOST Ints blend(uint16_t second, Ints a, const Ints& b) {
+  for (int i = 0; i < 16; ++i)
+    if (second >> i & 1) a[i] = b[i];
+  return a;
 }
 ON_HOST Floats round(const Floats& x) {
   constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
@@ -100,7 +106,8 @@ ON_HOST Ints shift_right(const Ints& a, int n) {
 #define _mm512_max_ps(a, b) on_host::max(a, b)
 #define _mm512_min_ps(a, b) on_host::min(a, b)
 #undef _mm512_cmp_ps_mask
-#define _mm512_cmp_ps_mask(a, b, how) on_host::greater(a, b)  // csrc/cpu asks for nothing but _CMP_GT_OQ
+#define _mm512_cmp_ps_mask(a, b, how) on_host::compare<how>(a, b)
+#define _mm512_mask_blend_epi32(second, a, b) on_host::blend(second, a, b)
 #undef _mm512_roundscale_ps
 #define _mm512_roundscale_ps(x, how) on_host::round(x)
 #define _mm512_cvtps_epi32(x) on_host::to_int(x)
@@ -109,6 +116,7 @@ ON_HOST Ints shift_right(const Ints& a, int n) {
 #undef _mm512_slli_epi32
 #define _mm512_slli_epi32(a, n) ((a) << (n))
 #define _mm512_castsi512_ps(x) on_host::cast<on_host::Floats>(x)
+#define _mm512_castps_si512(x) on_host::cast<on_host::Ints>(x)
 #define _mm512_castps512_ps256(x) on_host::half(x, 0)
 #undef _mm512_extractf32x8_ps
 #define _mm512_extractf32x8_ps(x, i) on_host::half(x, i)
