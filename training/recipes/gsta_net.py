@@ -12,10 +12,13 @@ Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
 `gsta-net-small` is a network of ours, with a recipe of ours, made for a CPU or an hour of a GPU: small crops, in the
 first stage all frames of each clip, Muon, small gradients, and a start from the identity, as for `mmp-rnn-tiny`. The
 PSNR loss is for later: at the start it is nearly sharp clips, which it weighs most, that decide each step.
-`gsta-net1-small` to `3` are trained alike, on middle frames alone, for Net1 reads its neighbours in their order.
+Its later stages train the selection alone, at a rate at which it decides within a few hundred steps; what restores
+stays as the first stage left it. `gsta-net1-small` to `3` are trained as that first stage, on middle frames alone, for
+Net1 reads its neighbours in their order.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from .recipe import Recipe, Start
 
@@ -60,10 +63,23 @@ SMALL = replace(
 )
 
 
-def course(network: str, varying: bool = True, restore: Recipe = RESTORE, later: float = 1e-4) -> list[Recipe]:
-    """later: the learning rate of what follows the first stage."""
+RESTORER = ("stem.*", "encoder*", "down*", "fuse*", "decoder*", "up*", "merge*", "head.*")
+CHOOSE = {
+    "learning_rate": 3e-3,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "warmup": 0,
+    "steps": 3000,
+    "crop": 64,
+    "frozen": RESTORER,
+    "still_norms": True,
+}
+
+
+def course(network: str, varying: bool = True, restore: Recipe = RESTORE, **later: Any) -> list[Recipe]:
+    """later: settings of what follows the first stage."""
     select = replace(restore, network=network, kind="selection", frames=25, steps=restore.steps // 3, frozen=())
-    select = replace(select, learning_rate=later, ends="valid", identity_start=False)
+    select = replace(select, ends="valid", identity_start=False, **later)
     stages = [
         replace(restore, name=f"{network}/restore", network=network),
         replace(select, name=f"{network}/select", us=(5,), starts=(Start("restore"),)),
@@ -74,7 +90,7 @@ def course(network: str, varying: bool = True, restore: Recipe = RESTORE, later:
 
 COURSES = {
     "gsta-net": course("gsta-net"),
-    "gsta-net-small": course("gsta-net-small", restore=SMALL, later=2.5e-4),
+    "gsta-net-small": course("gsta-net-small", restore=SMALL, **CHOOSE),
     "gsta-net4": course("gsta-net4", varying=False),
     "gsta-net5": course("gsta-net5", varying=False),
 }
