@@ -28,10 +28,10 @@ def test_what_is_no_moment(text):
         moment(text)
 
 
-@pytest.mark.parametrize("text", ["1.01", "-0.1", "nan", "inf", "half", ""])
+@pytest.mark.parametrize("text", ["2.01", "-0.1", "nan", "inf", "half", ""])
 def test_strength_out_of_range(mistake, text):
     sentence = mistake("run", "in.mp4", "out.mp4", "--strength", text)
-    assert sentence.startswith("--strength must be between 0 (the source) and 1")
+    assert sentence.startswith("--strength must be between 0 (the source) and 2")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many"])

@@ -155,8 +155,13 @@ def test_strength_blends_with_the_source(network):
     nothing = list(Deblurrer(network, strength=0).stream(clip))
     assert all(np.array_equal(a, b) for a, b in zip(nothing, clip, strict=True))
     floats = clip_of(3, 33, 35)
-    full, half = (list(Deblurrer(network, strength=s).stream(floats)) for s in (1, 0.5))
+    full, half, more = (list(Deblurrer(network, strength=s).stream(floats)) for s in (1, 0.5, 1.5))
     torch.testing.assert_close(half[1], (full[1] + floats[1]) / 2)
+    torch.testing.assert_close(more[1], full[1] + (full[1] - floats[1]) / 2)
+    bytes_ = list(Deblurrer(network, strength=2).stream(clip))  # what leaves the range is clamped, not wrapped
+    once = list(Deblurrer(network).stream([np.float32(frame) / 255 for frame in clip]))
+    wanted = [np.clip(2 * one - np.float32(frame) / 255, 0, 1) * 255 for one, frame in zip(once, clip, strict=True)]
+    assert all(np.abs(np.float32(a) - b).max() <= 0.51 for a, b in zip(bytes_, wanted, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
@@ -227,7 +232,7 @@ def test_wrong_arguments_are_named(network):
     with pytest.raises(TypeError, match="a name or a VideoNetwork, got Conv2d"):
         Deblurrer(torch.nn.Conv2d(3, 3, 1))
     with pytest.raises(ValueError, match="strength must be between 0"):
-        Deblurrer(network, strength=1.5)
+        Deblurrer(network, strength=2.5)
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

@@ -33,7 +33,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--untrained", action="store_true", help="random weights, to see how fast a network is and what it needs")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
-    add("--strength", type=strength, default=1.0, metavar="0..1", help="blend: 0 the source, 1 sharp (1)")
+    add("--strength", type=strength, default=1.0, metavar="0..2", help="0 the source, 1 sharp, more: sharper still (1)")
     add("--mode", default="stream", choices=MODES, help="a stream, or windows of 20 as papers evaluate")
     add("--frames", type=whole("--frames", 0), metavar="U", help="use at most so many neighbours (gsta-net: 5)")
     add("--lookahead", type=whole("--lookahead", 0), metavar="K", help="neighbours at most K frames ahead; 0 is causal")
@@ -126,8 +126,8 @@ def check_model(name: str) -> None:
 
 def strength(text: str) -> float:
     value = _float(text)
-    if not 0 <= value <= 1:
-        raise OptionError(f"--strength must be between 0 (the source) and 1 (all of the effect), got {text}")
+    if not 0 <= value <= 2:
+        raise OptionError(f"--strength must be between 0 (the source) and 2 (twice the effect), got {text}")
     return value
 
 

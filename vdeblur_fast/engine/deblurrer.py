@@ -21,6 +21,7 @@ from .scene_cut import SceneCutDetector
 from .windowed_scene import WindowedScene
 
 DEFAULT_NETWORK = "mmp-rnn-tiny"
+MOST_STRENGTH = 2
 
 
 class Deblurrer:
@@ -34,7 +35,8 @@ class Deblurrer:
     network: a name of `vdeblur_fast.networks()`, or a `VideoNetwork` of yours, which is copied and never changed.
     weights: a .safetensors file; None takes the weights that ship for a name, and a module's own.
     device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device), "fp32", "bf16", "fp16".
-    strength: 1 is the network's image, 0 the source, between them a blend.
+    strength: 1 is the network's image, 0 the source, between them a blend; up to 2 adds more of what the network
+    changed, which looks sharper and is further from the truth.
     scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
     mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share
     `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison. None is 20 and 4,
@@ -73,8 +75,10 @@ class Deblurrer:
         tile: int | None = None,
         on_choice: Callable[[int, list[int]], None] | None = None,
     ):
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must be between 0 (the source) and 1 (the network's image), got {strength}")
+        if not 0 <= strength <= MOST_STRENGTH:
+            raise ValueError(
+                f"strength must be between 0 (the source) and {MOST_STRENGTH} (twice the effect), got {strength}"
+            )
         if mode not in ("stream", "windows"):
             raise ValueError(f'mode must be "stream" or "windows", got {mode!r}')
         self.device = choose_device(device)
@@ -148,7 +152,7 @@ class Deblurrer:
         self._number += 1
         height, width = source.shape[-2:]
         sharp = image[..., :height, :width].float()
-        return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength < 1 else sharp)
+        return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength != 1 else sharp)
 
     def _padded(self, source: torch.Tensor) -> torch.Tensor:
         """Repeats the last row and column up to a size that the network can take."""
