@@ -3,9 +3,12 @@
 import csv
 
 import pytest
+import torch
 
+from vdeblur_fast.errors import UserError
 from vdeblur_fast.training import orderings
-from vdeblur_fast.training.orderings import ORDERINGS, Ordering, main, table, verdict
+from vdeblur_fast.training.export import export
+from vdeblur_fast.training.orderings import ORDERINGS, Ordering, main, measure, table, verdict
 from vdeblur_fast.training.recipes import find
 
 
@@ -45,6 +48,18 @@ def test_the_table_pairs_the_seeds():
     assert lines[2].endswith("| 0.707 |  |")
     assert len(lines) == 3
     assert "+0.500 |  |  |" in table(rows[:1])  # a single seed says nothing
+
+
+def test_only_clips_that_are_blurry_count(tmp_path):
+    export(find("cnn-short").build_network(), path := tmp_path / "identity.safetensors", {"network": "cnn"})
+    sharp = torch.rand(1, 3, 3, 32, 32)
+    blurry, nearly = ({"sharp": sharp, "blurry": (sharp + error).clamp(0, 1)} for error in (0.1, 0.004))
+    found = measure("cnn-short", path, [nearly, blurry])
+    assert found["clips"] == 1
+    assert found["psnr_blurry"] == pytest.approx(20.5, abs=1)
+    assert found["gain"] == found["worst"] == pytest.approx(0, abs=0.05)  # float16 is as near as weights are kept
+    with pytest.raises(UserError, match="none of 1 clips is blurry"):
+        measure("cnn-short", path, [nearly])
 
 
 def test_the_command_trains_and_goes_on_where_it_stopped(pictures, tmp_path, monkeypatch, capsys):
