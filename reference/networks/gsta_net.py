@@ -63,6 +63,7 @@ class GSTANet(VideoNetwork):
 
     multiple = 4
     minimum = 4
+    carriers = ("head.*",)  # what writes the picture: see `skip_rate` of the recipes
     halo = 40  # at most 38 pixels decide about a stage
     capturable = False  # which summaries are heard depends on values
 
