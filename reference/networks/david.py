@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ..modules import AttentionMix
+from .starting import FRAME, keep_size
 from .unet import Lockstep, UNet
 from .video_network import VideoNetwork
 
@@ -79,11 +80,13 @@ class DAVID(VideoNetwork):
         self._attentions = Lockstep([net for net in attentions if net is not None])
 
     def start_from_identity(self) -> None:
-        """Sets the last convolution of every branch to zero, so that the network gives back what it is given."""
-        for level in self.levels:
-            for branch in level.branches:
-                nn.init.zeros_(branch.convs[-1].weight)
-                nn.init.zeros_(branch.convs[-1].bias)
+        """Sets the last convolution of every net to zero, so that the network gives back what it is given and believes
+        all branches alike. Everything before it keeps the size of its signal from layer to layer."""
+        for net in (*self._branches.nets, *self._attentions.nets):
+            for conv in net.convs:
+                keep_size(conv, gain=2**0.5)
+            net.convs[0].weight.data.mul_(FRAME)
+            nn.init.zeros_(net.convs[-1].weight)
 
     def encode(self, frame, state=None):
         return frame, None

@@ -4,6 +4,8 @@ from torch import nn
 
 from ..modules import RDB
 
+FRAME = 4  # times the deviation of a frame is about 1
+
 
 def keep_sizes(network: nn.Module, stem: nn.Conv2d, dense_gain: float, without: str) -> None:
     """Weights with which every convolution keeps the size of its signal: with PyTorch's default a chain of many layers
@@ -14,14 +16,14 @@ def keep_sizes(network: nn.Module, stem: nn.Conv2d, dense_gain: float, without: 
     """
     for name, module in network.named_modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith(without):
-            _keep_size(module, gain=dense_gain if ".dense." in name else 1.0)
+            keep_size(module, gain=dense_gain if ".dense." in name else 1.0)
     for name, module in network.named_modules():
         if isinstance(module, RDB) and not name.startswith(without):
             module.fuse.weight.data.mul_(0.3)
-    stem.weight.data.mul_(4)  # a frame's deviation is about a quarter
+    stem.weight.data.mul_(FRAME)
 
 
-def _keep_size(conv: nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
+def keep_size(conv: nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
     """Weights that give outputs of the deviation of the inputs, times the gain; no bias."""
     taps = conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1]
     if isinstance(conv, nn.ConvTranspose2d):
