@@ -58,6 +58,7 @@ class DAVID(VideoNetwork):
 
     multiple = 16
     minimum = 16
+    carriers = ("levels.*.branches.*.convs.19.*",)  # what writes the picture
     halo = 128  # 122 pixels decide (26 for the attention), and tiles begin on multiples of 16
 
     def __init__(
