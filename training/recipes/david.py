@@ -14,8 +14,9 @@ goes the same way, without what it lacks: the backbone of 7 frames, from it one 
 everything.
 
 `*-short` are recipes of ours, made for a CPU or an hour of a GPU, to compare the parts of `david-small`: each trained
-whole, from the identity, without phases, on blur of every length, with Muon and the Charbonnier loss. The last
-convolution, which writes the picture, is slow: at the full rate the layer before it died within eighty steps.
+whole, from the identity, without phases, on blur of every length, with Muon and the Charbonnier loss. Not yet good:
+within eighty steps the ReLUs of a single branch's last layer but one nearly all fall silent, and it stays at its input,
+whether the last convolution, which writes the picture, learns at the full rate or at a tenth of it, as here.
 """
 
 from dataclasses import replace
