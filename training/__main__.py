@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from vdeblur_fast import keep_memory
 from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.memory import keep_memory
 
 from . import distributed
 from .arguments import budget, count, positive

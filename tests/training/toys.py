@@ -79,7 +79,7 @@ SETTINGS = {
     "magnitude": {"kind": "magnitude"},
     "guided": {"magnitude_weight": 0.1},
     "recurrent": {"kind": "squared", "weight_penalty": 1e-5, "learning_rate": 1e-5},
-    "branches": {"kind": "squared"},
+    "branches": {"kind": "squared", "learning_rate": 1e-3},
     "restoration": {"kind": "restoration", "frames": 5, "learning_rate": 1e-3},
     "selection": {"kind": "selection", "frames": 25, "us": (3, 5, 7), "learning_rate": 1e-3},
 }
