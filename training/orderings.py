@@ -1,8 +1,8 @@
 """`python -m vdeblur_fast.training.orderings PAPER --data DIR --out OUT`: trains the networks that a paper compares,
 each from several seeds at an equal small budget, and says which of its orderings show.
 
-Give the same command again to go on where it stopped. Everything is in OUT: a folder for each training, and
-orderings.csv with a row for each.
+Give the same command again to go on where it stopped. Everything is in OUT: a folder for each training, and PAPER.csv
+with a row for each.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -31,8 +32,8 @@ from .recipes import find
 from .tasks import Batch
 
 CLIP = 128  # side of the clips that are measured, in pixels
-# Clips above that are left out, as the papers' data sets have none: a tenth of a level more or less in one that is
-# nearly sharp is decibels, and would outweigh all others.
+# Clips above that are left out: a tenth of a level more or less in one that is nearly sharp is decibels, and would
+# outweigh all others.
 BLURRY = 35.0
 COLUMNS = ("paper", "network", "seed", "steps", "batch", "crop", "clips", "gain", "worst", "psnr_blurry")
 COLUMNS += ("minutes", "precision")
@@ -51,7 +52,7 @@ ORDERINGS = {
     "mmp-rnn": Ordering("MMP-RNN, Table 4", ("mmp-rnn-tiny", "mmp-rnn-tiny-no-mmam", "mmp-rnn-tiny-no-mmam-no-ndf")),
     "gsta": Ordering("GSTA, Table 3", ("gsta-net3-small", "gsta-net2-small", "gsta-net1-small")),
     "david": Ordering(
-        "DAVID, Tables 1 and 2", ("david-small-short", "david-small-internal-short", "david-small-single7-short")
+        "DAVID, Table 1", ("david-small-short", "david-small-internal-short", "david-small-single7-short")
     ),
 }
 
@@ -77,7 +78,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             if found["paper"] == paper:
                 gains.setdefault(found["network"], {})[found["seed"]] = found["gain"]
         networks = [name for recipe in ordering.recipes if (name := find(recipe).network) in gains]
-        for name, following in zip(networks, [*networks[1:], None][: len(networks)], strict=True):
+        for name, following in zip_longest(networks, networks[1:]):
             own = list(gains[name].values())
             spread = f"{stdev(own):.3f}" if len(own) > 1 else ""
             both = sorted(gains[name].keys() & gains.get(following, {}).keys())
@@ -164,8 +165,8 @@ def _magnitude_net(folder: Path) -> Path:
     return path
 
 
-def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    with written_whole(folder / "orderings.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+def write(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -177,7 +178,7 @@ def main(argv: list[str] | None = None) -> int | None:
     options = parser().parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    for paper in options.papers:
+    for paper in dict.fromkeys(options.papers):
         dataset, _ = validation_clips(options.data, find(ORDERINGS[paper].recipes[0]), options.clips, CLIP)
         clips = list(DataLoader(dataset, 1, sampler=range(options.clips)))
         for seed in range(options.seeds):
@@ -187,7 +188,7 @@ def main(argv: list[str] | None = None) -> int | None:
                 if not done(card, options) and (code := train(command(recipe, out, seed, options))):
                     return code
                 rows.append(row(paper, card, measure(recipe, card.with_suffix(".safetensors"), clips)))
-                write(rows, options.out)
+                write([one for one in rows if one["paper"] == paper], options.out / f"{paper}.csv")
     print(table(rows), end="")
     return 0
 

@@ -1,5 +1,5 @@
 """`python -m vdeblur_fast.training.policies NETWORK --data DIR`: which choice of neighbours restores best (GSTA,
-section 5): the frame selection's, as many at random, or the nearest."""
+Table 4): the frame selection's, as many at random, or the nearest."""
 
 import argparse
 import sys
@@ -29,14 +29,14 @@ def policies(network: GSTANet, clip: torch.Tensor, u: int, chances: torch.Tensor
     it was first trained on. none: the frame alone.
     """
     offsets = torch.arange(FRAMES) - REACH
-    chances = chances.masked_fill(offsets == 0, -1.0)  # never below one that is drawn
-    drawn = torch.zeros(FRAMES, dtype=torch.bool).index_fill_(0, chances.topk(u).indices, True)
+    alone = offsets == 0
+    drawn = alone.index_fill(0, chances.masked_fill(alone, -1.0).topk(u).indices, True)
     probabilities, _ = network.selector(thumbnails(clip), u)
     return {
         "selection": select(probabilities.float(), EVERYONE, u),
-        "random": (drawn | (offsets == 0))[None],
+        "random": drawn[None],
         "nearest": (offsets.abs() <= NEAR)[None],
-        "none": (offsets == 0)[None],
+        "none": alone[None],
     }
 
 

@@ -71,7 +71,7 @@ def test_the_command_trains_and_goes_on_where_it_stopped(pictures, tmp_path, mon
     arguments += ["--batch", "2", "--crop", "32", "--clips", "1", "--workers", "0", "--quiet"]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    with (tmp_path / "out" / "orderings.csv").open() as file:
+    with (tmp_path / "out" / "mmp-rnn.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["network"], row["seed"]) for row in rows] == [
         (network, seed) for seed in "01" for network in chosen.recipes

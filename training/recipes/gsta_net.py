@@ -11,12 +11,12 @@ Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
 
 `gsta-net-small` is a network of ours, with a recipe of ours, made for a CPU or an hour of a GPU: small crops, in the
 first stage all frames of each clip, Muon, small gradients, and a start from the identity, as for `mmp-rnn-tiny`. The
-last convolution, slow, writes the picture: at the full rate its steps alone made pictures worse than they began. Batch
-norms are scales and shifts: with the statistics of batches nearly sharp clips lost up to 5 dB more in use, where
-statistics are fixed, than they did in training. The PSNR loss is for the end: begun half-way, after 1,224 steps of 8,
-it brought nearly sharp clips back, and blurry ones from a gain of 0.21 dB to 0.14 in 600 steps.
-Its later stages train the selection alone, at a rate at which it decides within a few hundred steps; what restores
-stays as the first stage left it. `gsta-net1-small` to `3` are trained as that first stage, on middle frames alone, for
+last convolution, which writes the picture, is slow: at the full rate the loss stood above that of the input for the
+first hundred steps. Batch norms are scales and shifts: with the statistics of batches nearly sharp clips lost up to
+8 dB more in use, where statistics are fixed, than with those of their own. The PSNR loss is for the end: begun
+half-way, after 1,224 steps of 8, it brought nearly sharp clips back, and blurry ones from a gain of 0.21 dB to 0.14.
+Its later stages train the selection alone, at a higher rate; what restores stays as the first stage left it. They have
+not been run. `gsta-net1-small` to `3` are trained as that first stage, on middle frames alone, for
 Net1 reads its neighbours in their order.
 """
 
@@ -67,8 +67,6 @@ SMALL = replace(
     degraded=True,
     taus=(),
 )
-
-
 RESTORER = ("stem.*", "encoder*", "down*", "fuse*", "decoder*", "up*", "merge*", "head.*")
 CHOOSE = {
     "learning_rate": 3e-3,
