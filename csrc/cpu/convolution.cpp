@@ -59,8 +59,7 @@ int64_t convolution_workspace(const Convolution& op) { return op.threads * lay_o
 void convolution(const Convolution& op) {
   const ConvolutionPlan k = lay_out(op);
   const auto kernel = VDEBLUR_PICK(current_isa(), convolve);
-  const Frames& y = op.y;
-  prefer_huge_pages(y.data, y.batch * y.height * y.width * y.channels * size_of(y.type));
+  prefer_huge_pages(op.y);
 #pragma omp parallel for schedule(dynamic) num_threads(op.threads)
   for (int64_t task = 0; task < k.tasks; ++task)
     kernel(k, k.first(task), k.first(task + 1), op.workspace + omp_get_thread_num() * k.scratch());

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "huge_pages.h"
+
 #define VDEBLUR_KERNEL "motion_attention.inl"
 #include "each_isa.h"
 
@@ -97,6 +99,7 @@ void motion_attention(const MotionAttention& op) {
   const auto kernel = VDEBLUR_PICK(current_isa(), attend_chunk);
   const int64_t per_frame = divide_up(op.x.pixels(), kMotionRun);
   make_pieces(k);
+  prefer_huge_pages(op.y);
 #pragma omp parallel for num_threads(op.threads) schedule(dynamic, 4)
   for (int64_t i = 0; i < op.x.batch * per_frame; ++i)
     kernel(k, i / per_frame, i % per_frame * kMotionRun, k.scratch + omp_get_thread_num() * 2 * kMotionRun);

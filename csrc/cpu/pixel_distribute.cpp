@@ -55,8 +55,7 @@ void pixel_distribute(const PixelDistribute& op) {
   const int64_t scratch_each = VDEBLUR_IF_TILES(k.tiles, distribute_scratch_size, &scratch_size)(k);
   VDEBLUR_IF_TILES(k.tiles, pack_distribute, &pack_matrices)(k);
 
-  const int64_t elements = op.y.batch * op.y.channels * op.y.pixels();  // dense, whichever their order
-  prefer_huge_pages(op.y.data, elements * size_of(op.y.type));
+  prefer_huge_pages(op.y);
 #pragma omp parallel num_threads(op.threads)
   {
     const amx::Configured configured(k.tiles);

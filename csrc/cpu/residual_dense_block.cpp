@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "huge_pages.h"
 #include "residual_dense_block_amx.h"
 #include "residual_dense_block_channels.h"
 #include "residual_dense_block_schedule.h"
@@ -118,6 +119,7 @@ int64_t residual_dense_block_workspace(const ResidualDenseBlock& op) {
 }
 
 void residual_dense_block(const ResidualDenseBlock& op) {
+  prefer_huge_pages(op.y);
   if (in_bf16(op)) return amx::run(op, op.packed + before_bf16(op.sizes));
   if (by_channels(op.sizes)) return channels::run(op, op.packed + PackedPlaces{op.sizes}.copies());
   work_by_tiles(op);
