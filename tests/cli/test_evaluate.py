@@ -5,7 +5,8 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tests.cli.conftest import pictures, read_images, write_video
-from vdeblur_fast.cli.quality import BEST_PSNR
+from vdeblur_fast.cli.evaluate import Score, middle
+from vdeblur_fast.cli.quality import BEST_PSNR, Quality
 
 
 def softened(images: list[np.ndarray]) -> list[np.ndarray]:
@@ -51,16 +52,26 @@ def test_a_network_that_changes_nothing_gains_nothing(evaluate, pair):
     assert report["model"] == "mmp-rnn-tiny"
 
 
-def test_the_mean_is_that_of_the_clips(evaluate, tmp_path):
+def test_the_mean_and_the_median_are_those_of_the_clips(evaluate, vdeblur, weights, tmp_path):
     for kind, change in (("blurry", softened), ("sharp", list)):
         (tmp_path / kind).mkdir()
-        for number, frames in enumerate((2, 5)):
+        for number, frames in enumerate((2, 5, 1)):
             write_video(tmp_path / kind / f"{number}.mkv", change(pictures(frames, seed=number)), "ffv1")
     report = evaluate(tmp_path / "blurry", tmp_path / "sharp")
     clips, mean = report["clips"], report["mean"]
-    assert [clip["frames"] for clip in clips] == [2, 5]
+    assert [clip["frames"] for clip in clips] == [2, 5, 1]
     for key in ("psnr_before", "psnr_after", "ssim_before", "ssim_after"):
-        assert mean[key] == pytest.approx((clips[0][key] + clips[1][key]) / 2, abs=1e-4)
+        assert mean[key] == pytest.approx(sum(clip[key] for clip in clips) / 3, abs=1e-4)
+    assert report["median_gain"] == pytest.approx(sorted(clip["psnr_gain"] for clip in clips)[1], abs=1e-4)
+    folders = ["--blurry", tmp_path / "blurry", "--sharp", tmp_path / "sharp"]
+    last = vdeblur("evaluate", *folders, "--weights", weights, "--quiet")[1].splitlines()[-1]
+    assert last == f"median gain {report['median_gain']:+.2f} dB"
+
+
+def test_one_clip_does_not_decide_the_median():
+    before = Quality(30, 0.8)
+    scores = [Score("clip", 1, before, Quality(30 + gain, 0.8)) for gain in (1, -20, 2, 1.5)]
+    assert middle(scores) == pytest.approx(1.25)
 
 
 def test_a_clip_made_worse_is_marked(vdeblur, pair, tmp_path):
