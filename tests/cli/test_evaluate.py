@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tests.cli.conftest import pictures, read_images, write_video
-from vdeblur_fast.cli.evaluate import Score, middle
+from vdeblur_fast.cli.evaluate import Score, median_gain
 from vdeblur_fast.cli.quality import BEST_PSNR, Quality
 
 
@@ -71,7 +71,7 @@ def test_the_mean_and_the_median_are_those_of_the_clips(evaluate, vdeblur, weigh
 def test_one_clip_does_not_decide_the_median():
     before = Quality(30, 0.8)
     scores = [Score("clip", 1, before, Quality(30 + gain, 0.8)) for gain in (1, -20, 2, 1.5)]
-    assert middle(scores) == pytest.approx(1.25)
+    assert median_gain(scores) == pytest.approx(1.25)
 
 
 def test_a_clip_made_worse_is_marked(vdeblur, pair, tmp_path):

@@ -161,12 +161,12 @@ def as_json(options: argparse.Namespace, scores: list[Score], overall: Score, pa
     keys = ("model", "weights", "untrained", "device", "precision", "strength", "mode")
     settings = {key: getattr(options, key) for key in keys}
     clips = [score.report() for score in scores]
-    found = {"clips": clips, "mean": overall.report(), "median_gain": round(middle(scores), 4)}
+    found = {"clips": clips, "mean": overall.report(), "median_gain": round(median_gain(scores), 4)}
     report = {**settings, **found, **({"row": paper} if paper else {})}
     return json.dumps(report, indent=2, ensure_ascii=False)
 
 
-def middle(scores: list[Score]) -> float:
+def median_gain(scores: list[Score]) -> float:
     """The median of the clips' gains, in dB. In a mean, a nearly sharp clip that comes out a tenth of a level otherwise
     outweighs all blurry ones."""
     return median(score.gain for score in scores)
@@ -184,5 +184,5 @@ def table(scores: list[Score], overall: Score) -> str:
         line += f"  {score.before.ssim:8.4f}{score.after.ssim:8.4f}"
         lines.append(line + ("  worse than its input" if score.gain < 0 else ""))
     if len(scores) > 1:
-        lines.append(f"median gain {middle(scores):+.2f} dB")
+        lines.append(f"median gain {median_gain(scores):+.2f} dB")
     return "\n".join(lines)
