@@ -54,13 +54,15 @@ def mask_error(masks: Sequence[torch.Tensor], truth: torch.Tensor, shares: torch
     """Cross entropy of blur masks (B, 1, h, w), each an estimate of (B, 1, H, W) `truth`, mean over the estimates.
 
     The truth is averaged down to each mask's size: the part of a pixel that is blurred. shares (B,): how much each
-    frame counts; their sum is 1.
+    frame counts; their sum is 1. NaN where a mask is NaN.
     """
     with torch.autocast(truth.device.type, enabled=False):
         found = []
         for mask in masks:
-            small = adaptive_avg_pool2d(truth.float(), mask.shape[-2:])
-            found.append(binary_cross_entropy(mask.float(), small, reduction="none").mean((1, 2, 3)))
+            small, mask = adaptive_avg_pool2d(truth.float(), mask.shape[-2:]), mask.float()
+            # PyTorch refuses NaN with a traceback; a training that diverged says so itself, in a sentence.
+            error = binary_cross_entropy(mask.nan_to_num(0.5), small, reduction="none")
+            found.append(error.where(mask.isfinite(), mask).mean((1, 2, 3)))
         return (torch.stack(found).mean(0) * shares).sum()
 
 

@@ -86,6 +86,8 @@ def test_masks_are_supervised_by_what_is_blurred():
     right = torch.tensor([[[[0.5, 0.0], [0.0, 0.0]]]]).expand(2, -1, -1, -1).clone()
     right[1] = 0
     assert mask_error([right], truth, shares).item() == pytest.approx(0.75 * 0.6931 / 4, abs=1e-4)
+    diverged = right.clone().index_fill(0, torch.tensor([0]), torch.nan)
+    assert mask_error([estimate, diverged], truth, shares).isnan()
 
 
 def test_restoration_has_masks_where_there_is_a_gate():
