@@ -1,8 +1,9 @@
 """`python -m vdeblur_fast.training.distil TEACHER SAMPLES OUT`: prepared samples whose sharp frames are what a trained
 network makes of the blurry ones, for another to learn from.
 
-What a photograph hides from every network is noise to one that learns. What a teacher saw in it is not, so fewer
-samples do (Hinton et al., "Distilling the knowledge in a neural network", 2015). The true frames are for the end.
+What a photograph hides from every network is noise to one that learns; what a teacher made of it is not (Hinton et al.,
+"Distilling the knowledge in a neural network", 2015). A training still ends with the true frames: a teacher
+has faults of its own.
 """
 
 import argparse
