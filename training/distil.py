@@ -2,8 +2,8 @@
 network makes of the blurry ones, for another to learn from.
 
 What a photograph hides from every network is noise to one that learns; what a teacher made of it is not (Hinton et al.,
-"Distilling the knowledge in a neural network", 2015). A training still ends with the true frames: a teacher
-has faults of its own.
+"Distilling the knowledge in a neural network", 2015). A training still ends with the true frames: a teacher has
+faults of its own.
 """
 
 import argparse

@@ -99,22 +99,32 @@ def test_only_a_few_frames_wait(slow):
 
 
 def test_the_stages_overlap():
+    """Each frame can only be read while the one before is computed and the one before that is written: the three wait
+    for each other, which stages that take turns would do in vain."""
+    meeting, count = threading.Barrier(3, timeout=30), 20
+
     class Engine:
         def push(self, image):
-            time.sleep(0.02)
+            if 1 <= image[0, 0, 0] < count - 1:
+                meeting.wait()
             return [image]
 
         def flush(self):
             return []
 
-    def slow_frames():
-        for frame in frames(20):
-            time.sleep(0.02)
+    class Meeting(Writer):
+        def write(self, frame):
+            if len(self.got) < count - 2:
+                meeting.wait()
+            super().write(frame)
+
+    def met():
+        for index, frame in enumerate(frames(count)):
+            if index >= 2:
+                meeting.wait()
             yield frame
 
-    started = time.monotonic()
-    process(slow_frames(), Writer(pause=0.02), Engine())
-    assert time.monotonic() - started < 0.75 * 20 * 0.06
+    assert process(met(), Meeting(), Engine()) == count
 
 
 def broken_frames():
