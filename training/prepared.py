@@ -56,6 +56,25 @@ def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: d
     (folder / ABOUT).write_text(json.dumps({"samples": count, **(about or {})}, indent=2) + "\n")
 
 
+def opened(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a folder that `prepare` wrote, (count, T, H, W, C) each, by name; they stay on the disk.
+
+    Raises UserError where the folder is not whole.
+    """
+    if not (folder / ABOUT).exists():
+        raise UserError(f"{folder} holds no prepared samples; make them with python -m vdeblur_fast.training.prepare")
+    files = {name: folder / f"{name}.npy" for name in DTYPES}
+    return {name: np.load(path, mmap_mode="r") for name, path in files.items() if path.exists()}
+
+
+def sample_of(parts: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Parts as they are kept, (T, H, W, C) -> as they were before, (T, C, H, W), float32 in 0..1."""
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(part.transpose(0, 3, 1, 2), np.float32) / np.iinfo(part.dtype).max)
+        for name, part in parts.items()
+    }
+
+
 class PreparedClips(Dataset):
     """Training samples from a folder that `prepare` wrote; without end, in a new order each time round.
 
@@ -72,12 +91,7 @@ class PreparedClips(Dataset):
     """
 
     def __init__(self, folder: Path, crop: int, frames: int, seed: int = 0, length: int = 1_000_000):
-        if not (folder / ABOUT).exists():
-            raise UserError(
-                f"{folder} holds no prepared samples; make them with python -m vdeblur_fast.training.prepare"
-            )
-        files = {name: folder / f"{name}.npy" for name in DTYPES}
-        self.files = {name: np.load(path, mmap_mode="r") for name, path in files.items() if path.exists()}
+        self.files = opened(folder)
         count, long, height, width = self.files["blurry"].shape[:4]
         if crop > min(height, width) or frames > long:
             raise UserError(
@@ -99,11 +113,7 @@ class PreparedClips(Dataset):
         starts = rng.integers(0, self.spare, endpoint=True)
         cut = tuple(slice(start, start + size) for start, size in zip(starts, self.size, strict=True))
         turn = random_turn(rng, self.size[1:])
-        parts = {name: turn(file[number][cut]).transpose(0, 3, 1, 2) for name, file in self.files.items()}
-        return {
-            name: torch.from_numpy(np.ascontiguousarray(part, np.float32) / np.iinfo(DTYPES[name]).max)
-            for name, part in parts.items()
-        }
+        return sample_of({name: turn(file[number][cut]) for name, file in self.files.items()})
 
 
 @lru_cache(maxsize=2)  # samples are asked for nearly in order: this round's, and while it ends the next one's
