@@ -82,11 +82,13 @@ class DAVID(VideoNetwork):
 
     def start_from_identity(self) -> None:
         """Sets the last convolution of every net to zero, so that the network gives back what it is given and believes
-        all branches alike. Everything before it keeps the size of its signal from layer to layer."""
+        all branches alike. Before it every layer keeps the size of its signal, and the middle frame passes unchanged:
+        features of noise alone are worth nothing to the last convolution, and die before they have learnt."""
         for net in (*self._branches.nets, *self._attentions.nets):
             for conv in net.convs:
                 keep_size(conv, gain=2**0.5)
             net.convs[0].weight.data.mul_(FRAME)
+            net.pass_on(first=net.convs[0].in_channels // 6 * 3)
             nn.init.zeros_(net.convs[-1].weight)
 
     def encode(self, frame, state=None):

@@ -41,6 +41,20 @@ class UNet(nn.Module):
         y = self.convs[i](beside(pictures))
         return relu_(y) if i < len(self.convs) - 1 else y
 
+    @torch.no_grad()
+    def pass_on(self, first: int) -> None:
+        """Weights that carry three channels of the input, from `first` on, to the last convolution: six channels of the
+        layers at full resolution (or as many as there are) hold twice what is above 0 of them, and what is below."""
+        last = len(self.convs) - 1
+        for i in (0, 1, last - 3, last - 2, last - 1):
+            weight = self.convs[i].weight
+            weight[:6] = 0
+            for channel in range(min(6, len(weight))):
+                if i == 0:
+                    weight[channel, first + channel % 3, 1, 1] = 2 if channel < 3 else -2
+                else:  # behind the way up stand the encoder's channels
+                    weight[channel, weight.shape[1] - len(weight) + channel, 1, 1] = 1
+
 
 class Lockstep:
     """Several U-Nets run together: each layer of all of them is one grouped convolution.

@@ -123,6 +123,21 @@ def test_the_signal_keeps_its_size_at_the_start():
 
 
 @torch.no_grad()
+def test_the_last_convolution_hears_the_middle_frame_at_the_start():
+    for width, scale in ((8, 1), (8, 7), (4, 5)):
+        network, clip = make(width=width, scales=(scale,), levels=1), torch.rand(1, scale, 3, 32, 32)
+        network.start_from_identity()
+        heard = []
+        network.levels[0].branches[0].convs[-1].register_forward_pre_hook(
+            lambda _, given, heard=heard: heard.append(*given)
+        )
+        network(clip, "valid")
+        middle = clip[:, scale // 2] - 0.5
+        both = torch.cat([middle, -middle], 1).relu() * 2
+        torch.testing.assert_close(heard[0][:, :6], both[:, :width])
+
+
+@torch.no_grad()
 def test_branches_look_as_far_as_they_should():
     for scale in (1, 3, 5, 7):
         network, clip = make(scales=(scale,), levels=1), torch.rand(1, 9, 3, 16, 16)

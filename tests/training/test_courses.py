@@ -66,6 +66,32 @@ def test_david_in_three_phases(pictures, tmp_path):
     assert (card["network"], card["recipe"], card["steps"]) == ("david", "david/everything", 1)
 
 
+def test_david_in_phases_of_a_small_budget(pictures, tmp_path):
+    out = tmp_path / "david"
+    assert train("david-small-phases", pictures, out, "--steps", "2") == 0
+    stages = [stage.stage for stage in recipes.stages("david-small-phases")]
+    levels = ["internal3", "internal7", "internal11"]
+    assert stages == ["single7", "single5", "single3", "single1", *levels, "external"]
+    whole = network_of(out / "external")
+    for j, level in enumerate(levels):
+        for key, value in network_of(out / level).items():
+            assert torch.equal(whole[key.replace("levels.0.", f"levels.{j}.")], value), key
+    assert not torch.equal(whole["levels.0.branches.0.convs.3.weight"], whole["levels.1.branches.0.convs.3.weight"])
+
+
+def test_fewer_frames_begin_with_the_kernels_of_those_in_the_middle(pictures, tmp_path):
+    out = tmp_path / "david"
+    assert train("david-small-phases/single7", pictures, out / "single7") == 0
+    seven = network_of(out / "single7")
+    for scale in (5, 3, 1):
+        recipe = recipes.find(f"david-small-phases/single{scale}")
+        task = recipe.make_task()
+        recipe.take_over(task, out)
+        for name, weight in task.network.state_dict().items():
+            first = name.endswith("convs.0.weight")
+            assert torch.equal(weight, seven[name][:, 9 - scale // 2 * 3 :][:, : 3 * scale] if first else seven[name])
+
+
 def test_the_external_attention_stands_on_a_backbone_for_each_level(pictures, tmp_path):
     out = tmp_path / "external"
     assert train("david-external", pictures, out, "--steps", "1") == 0

@@ -13,10 +13,15 @@ and the limit of the gradient's norm. The external attention over single backbon
 goes the same way, without what it lacks: the backbone of 7 frames, from it one for each level, the attention alone, and
 everything.
 
-`*-short` are recipes of ours, made for a CPU or an hour of a GPU, to compare the parts of `david-small`: each trained
-whole, from the identity, without phases, on blur of every length, with Muon and the Charbonnier loss. Not yet good:
-within eighty steps the ReLUs of a single branch's last layer but one nearly all fall silent, and it stays at its input,
-whether the last convolution, which writes the picture, learns at the full rate or at a tenth of it, as here.
+`*-short` are recipes of ours, made for a CPU or an hour of a GPU: from the identity, on blur of every length, with Muon
+and the Charbonnier loss. The convolution that writes the picture learns at a tenth of the rate, and the middle frame
+passes through the layers before it: where it does not, what these layers say is noise at first, and within eighty steps
+they fall silent for good. Those of one name train a network whole, to compare the parts of `david-small`.
+
+`david-small-phases` trains `david-small` as the paper does, part by part: the backbone of 7 frames, from it those of 5,
+3 and 1 (ours; their first convolution begins with the kernels of the frames that they have), a module of the four for
+short, middling and long blur each, and then the external attention. Its stages want samples of their own:
+`python -m vdeblur_fast.training.prepare david-small-phases/internal3`, and so on.
 """
 
 from dataclasses import replace
@@ -111,28 +116,64 @@ def external(david: str) -> list[Recipe]:
     ]
 
 
-SHORT = [
-    replace(
-        BASE,
-        name=f"{network}-short",
-        network=network,
-        ours="all but the network",
-        kind="deblur",
-        crop=96,
-        steps=60_000,
-        learning_rate=1e-3,
-        schedule="cosine",
-        warmup=60,
-        clip_norm=0.5,
-        identity_start=True,
-        skip_rate=0.1,
-        optimizer="muon",
-        degraded=True,
-        taus=(),
-        every=0,
-    )
+SHORT = replace(
+    BASE,
+    ours="all but the network",
+    kind="deblur",
+    crop=96,
+    batch=8,
+    steps=20_000,
+    learning_rate=1.5e-3,
+    schedule="cosine",
+    warmup=100,
+    identity_start=True,
+    skip_rate=0.1,
+    optimizer="muon",
+    degraded=True,
+    taus=(),
+    every=0,
+)
+WHOLE = [
+    replace(SHORT, name=f"{network}-short", network=network)
     for network in ("david-small", "david-small-internal", "david-small-single7")
 ]
+EXPOSURES = {3: (3, 5), 7: (7, 9), 11: (11, 13, 15)}  # of the samples that each module learns from
+
+
+def phases(david: str) -> list[Recipe]:
+    """The paper's phases by the short recipe."""
+    prefix, single = f"{david}-phases/", f"{david}-single7"
+    first = replace(SHORT, name=f"{prefix}single7", network=single)
+    later = replace(SHORT, steps=2_000, learning_rate=7e-4, fidelity="psnr")
+    backbones = [
+        replace(
+            later,
+            name=f"{prefix}single{scale}",
+            network=f"{david}-single{scale}",
+            frames=scale,
+            starts=(Start("single7"),),
+        )
+        for scale in (5, 3, 1)
+    ]
+    branches = tuple(
+        Start(f"single{scale}", "levels.0.branches.0.", f"levels.0.branches.{k}.") for k, scale in enumerate(SCALES)
+    )
+    modules = [
+        replace(
+            later,
+            name=f"{prefix}internal{level}",
+            network=f"{david}-internal",
+            steps=1_000,
+            taus=EXPOSURES[level],
+            starts=branches,
+        )
+        for level in LEVELS
+    ]
+    levels = tuple(Start(f"internal{level}", "levels.0.", f"levels.{j}.") for j, level in enumerate(LEVELS))
+    external = replace(later, name=f"{prefix}external", network=david, steps=1_000, starts=levels, frozen=("levels.*",))
+    return [first, *backbones, *modules, external]
+
+
 COURSES = {
     name: stages
     for david in ("david", "david-small")
@@ -141,5 +182,5 @@ COURSES = {
         (f"{david}-internal", part(david)),
         (f"{david}-external", external(david)),
     )
-}
-RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")] + SHORT
+} | {"david-small-phases": phases("david-small")}
+RECIPES = [recipe for david in ("david", "david-small") for recipe in backbones(david, f"{david}-")] + WHOLE

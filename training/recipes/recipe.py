@@ -24,7 +24,8 @@ from ..tasks import DeblurTask, MagnitudeTask, SquaredTask, Task
 @dataclass(frozen=True)
 class Start:
     """What a stage takes over from an earlier one of its course: the weights whose names begin with `source`, under
-    names that begin with `target`; all of them where both are empty."""
+    names that begin with `target`; all of them where both are empty. A convolution that reads fewer channels here,
+    because the network reads fewer frames, takes those in the middle."""
 
     stage: str
     source: str = ""
@@ -181,7 +182,7 @@ class Recipe:
                     f"{state['settings']['steps']}; finish that stage first"
                 )
             taken = {
-                start.target + name.removeprefix(start.source): value
+                (target := start.target + name.removeprefix(start.source)): _middle(value, own.get(target))
                 for name, value in state["network"].items()
                 if name.startswith(start.source)
             }
@@ -264,3 +265,10 @@ class Recipe:
     def settings(self) -> dict[str, str | int | float | bool | list | None]:
         """All settings, as JSON has them."""
         return json.loads(json.dumps(asdict(self)))
+
+
+def _middle(weight: torch.Tensor, like: torch.Tensor | None) -> torch.Tensor:
+    """The channels in the middle of what a convolution reads, as many as `like` has; other weights as they are."""
+    if like is None or weight.ndim != 4 or weight.shape[1] <= like.shape[1]:
+        return weight
+    return weight.narrow(1, (weight.shape[1] - like.shape[1]) // 2, like.shape[1]).clone()
