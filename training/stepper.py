@@ -107,7 +107,7 @@ class Stepper:
         self.ema.network.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         for group in self.optimizer.param_groups:
-            group.update(betas=self.recipe.betas, weight_decay=self.recipe.weight_decay)
+            group.update(betas=self.recipe.betas, weight_decay=self.recipe.weight_decay_of(group))
 
 
 def _seed(*numbers: int) -> int:
