@@ -16,6 +16,10 @@ class Muon(torch.optim.Adam):
     A kernel (out, in, h, w) of these is taken as a matrix (out, in * h * w); its step is the gradient's running mean
     with every singular value set to about 1. Both kinds of step have entries of the same size, so one learning
     rate serves both. `torch.optim.Muon` has only matrices, and works in bfloat16, which is slow on many CPUs.
+
+    Kernels of groups that have "centred": True as well lose the mean of each output's weights after the step, and get
+    back the size that they began with (weight standardization, Qiao et al., 2019, but for whole kernels). Without, in a
+    long chain of convolutions and ReLUs that has no norms, signals that are all positive grow or die together.
     """
 
     @torch.no_grad()
@@ -38,6 +42,8 @@ class Muon(torch.optim.Adam):
                 state = self.state[weight]
                 if not state:  # Adam wants to find its count of steps when it loads a state
                     state.update(step=torch.zeros(()), momentum=torch.zeros_like(weight.grad))
+                if group.get("centred"):
+                    state.setdefault("size", weight.norm())
                 mean = state["momentum"]
                 mean.lerp_(weight.grad, 1 - _MOMENTUM)
                 directions.append(weight.grad.lerp(mean, _MOMENTUM).reshape(rows, columns))
@@ -45,6 +51,9 @@ class Muon(torch.optim.Adam):
             size = group["lr"] * _RMS * max(rows, columns) ** 0.5
             for weight, direction in zip(weights, orthogonal(torch.stack(directions)), strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction.view_as(weight), alpha=size)
+                if group.get("centred"):
+                    weight.sub_(weight.mean((1, 2, 3), keepdim=True))
+                    weight.mul_(self.state[weight]["size"] / weight.norm().clamp_min(1e-30))
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:

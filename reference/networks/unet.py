@@ -43,17 +43,18 @@ class UNet(nn.Module):
 
     @torch.no_grad()
     def pass_on(self, first: int) -> None:
-        """Weights that carry three channels of the input, from `first` on, to the last convolution: six channels of the
-        layers at full resolution (or as many as there are) hold twice what is above 0 of them, and what is below."""
-        last = len(self.convs) - 1
-        for i in (0, 1, last - 3, last - 2, last - 1):
-            weight = self.convs[i].weight
-            weight[:6] = 0
-            for channel in range(min(6, len(weight))):
+        """Weights that carry three channels of the input, from `first` on, to the last convolution, and through every
+        level: six channels of each layer (or as many as the first has) hold twice what is above 0 of them, and what is
+        below."""
+        count = min(6, self.convs[0].out_channels)
+        for i, conv in enumerate(self.convs[:-1]):
+            weight = conv.weight
+            weight[:count] = 0
+            for channel in range(count):
                 if i == 0:
                     weight[channel, first + channel % 3, 1, 1] = 2 if channel < 3 else -2
-                else:  # behind the way up stand the encoder's channels
-                    weight[channel, weight.shape[1] - len(weight) + channel, 1, 1] = 1
+                else:  # behind what comes up from the level below stand the encoder's channels
+                    weight[channel, max(0, weight.shape[1] - len(weight)) + channel, 1, 1] = 1
 
 
 class Lockstep:

@@ -25,10 +25,10 @@ def test_a_gradient_of_zeros_moves_nothing():
     assert torch.equal(orthogonal(torch.zeros(1, 4, 9)), torch.zeros(1, 4, 9))
 
 
-def groups():
+def groups(**more):
     torch.manual_seed(1)
     kernel, bias = torch.nn.Parameter(torch.randn(16, 8, 3, 3)), torch.nn.Parameter(torch.randn(16))
-    return kernel, bias, [{"params": [bias]}, {"params": [kernel], "orthogonal": True}]
+    return kernel, bias, [{"params": [bias]}, {"params": [kernel], "orthogonal": True, **more}]
 
 
 def test_entries_of_a_step_are_as_large_as_said():
@@ -42,7 +42,20 @@ def test_entries_of_a_step_are_as_large_as_said():
     torch.testing.assert_close(bias.detach(), bias_before - 1e-2)  # Adam's first step
 
 
-def test_state_continues():
+def test_centred_kernels_keep_their_size():
+    kernel, bias, chosen = groups(centred=True)
+    size, optimizer = kernel.norm().item(), Muon(chosen, lr=1e-2)
+    for _ in range(3):
+        before = kernel.detach().clone()
+        kernel.grad, bias.grad = torch.randn_like(kernel), torch.ones_like(bias)
+        optimizer.step()
+        assert not torch.equal(kernel, before)
+        assert kernel.norm().item() == pytest.approx(size, rel=1e-5)
+        assert kernel.mean((1, 2, 3)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_state_continues(centred):
     torch.manual_seed(2)
     gradients = [torch.randn(16, 8, 3, 3) for _ in range(4)]
 
@@ -51,9 +64,9 @@ def test_state_continues():
             kernel.grad = gradient.clone()
             optimizer.step()
 
-    whole, _, chosen = groups()
+    whole, _, chosen = groups(centred=centred)
     steps(Muon(chosen, lr=1e-2), whole, gradients)
-    kernel, _, chosen = groups()
+    kernel, _, chosen = groups(centred=centred)
     first = Muon(chosen, lr=1e-2)
     steps(first, kernel, gradients[:2])
     second = Muon(chosen, lr=1e-2)

@@ -15,10 +15,10 @@ everything.
 
 `*-short` are recipes of ours, made for a CPU or an hour of a GPU: from the identity, on blur of every length, with Muon
 and the Charbonnier loss. They train a network whole, to compare the parts of `david-small`. The convolution that writes
-the picture learns at a tenth of the rate, and the middle frame passes through the layers before it: where it does not,
-what these layers say is noise at first, and within eighty steps they fall silent for good. The kernels decay: without,
-those of the deepest levels doubled in 1,800 steps, their signals grew from 1 to 150,000, and 600 steps later the loss
-was not a number.
+the picture learns at a tenth of the rate. What lies before it is twenty convolutions and ReLUs without norms, and two
+things keep these alive. The picture passes through all levels at the start, for features that say nothing fall silent
+within eighty steps. And the kernels stay centred and of their size: otherwise those of the deepest levels doubled in
+1,800 steps, their signals grew from 1 to 150,000, and the loss was not a number 600 steps later.
 
 `david-small-phases` trains `david-small` as the paper does, part by part: the backbone of 7 frames, from it those of 5,
 3 and 1 (ours; their first convolution begins with the kernels of the frames that they have), a module of the four for
@@ -131,7 +131,7 @@ SHORT = replace(
     identity_start=True,
     skip_rate=0.1,
     optimizer="muon",
-    weight_decay=0.5,
+    centred_kernels=True,
     clip_norm=0.5,
     degraded=True,
     taus=(),

@@ -46,9 +46,10 @@ class Recipe:
     `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
     drown what the rest learns. optimizer: "muon" steps the kernels between feature maps by Muon, everything else by
     Adam. weight_decay: of all weights, and with Muon of its kernels alone, which shrink in each step by that times the
-    learning rate. still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are
-    trained as scales and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised
-    clips are of every kind (see `synthesis.Variety`).
+    learning rate. centred_kernels: those of Muon stay centred and of the size that they start with. still_norms: batch
+    norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts.
+    degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see
+    `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and
@@ -87,6 +88,7 @@ class Recipe:
     identity_start: bool = False
     skip_rate: float = 1.0
     optimizer: Literal["adam", "muon"] = "adam"
+    centred_kernels: bool = False
     still_norms: bool = False
     degraded: bool = True
     varied: bool = False
@@ -220,7 +222,7 @@ class Recipe:
         for name, weight in trained.items():
             groups[self._group(task.network, name, weight)].append(weight)
         settings = {"rest": {"share": 1.0}, "skip": {"share": self.skip_rate}}
-        settings["kernels"] = {"share": 1.0, "orthogonal": True}
+        settings["kernels"] = {"share": 1.0, "orthogonal": True, "centred": self.centred_kernels}
         chosen = [{"params": weights, **settings[name]} for name, weights in groups.items() if weights]
         for group in chosen:
             group["weight_decay"] = self.weight_decay_of(group)
