@@ -326,6 +326,16 @@ def test_wrong_arguments_are_named(arguments, error, message):
         accelerate(*arguments)
 
 
+@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.uint8])
+def test_a_clip_of_another_dtype_is_named(given):
+    fast, clip = accelerate(network("strcnn-dtb"), "bf16"), torch.zeros(1, 3, 3, 32, 32, dtype=given)
+    with pytest.raises(TypeError, match=rf"the clip is {given} on cpu, the network torch.bfloat16 on cpu; convert"):
+        fast(clip)
+    assert fast(clip.to("cpu", torch.bfloat16)).dtype == torch.bfloat16
+    with pytest.raises(TypeError, match=r"the clip is torch.float32 on meta, the network torch.float32 on cpu"):
+        network("strcnn-dtb")(torch.zeros(1, 3, 3, 32, 32, device="meta"))
+
+
 def test_the_function_stays_a_function():
     """A module of the same name would take its place once imported."""
     from vdeblur_fast import Deblurrer

@@ -72,7 +72,8 @@ class VideoNetwork(nn.Module):
         ends="valid" is what the papers do; with "replicate" the entries of the first and the last frame stand in for
         the missing neighbours.
 
-        Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window.
+        Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window;
+        TypeError for one that has another dtype than the network, or is on another device.
         """
         return self.decode_clip(self.encode_clip(clip), ends)
 
@@ -122,4 +123,11 @@ class VideoNetwork(nn.Module):
             raise ValueError(
                 f"{type(self).__name__}: height and width must be multiples of {self.multiple} and at least "
                 f"{self.minimum}, got {height}x{width}; pad the clip, or use vdeblur_fast.Deblurrer, which does"
+            )
+        weight = next(self.parameters(), clip)
+        elsewhere, other = clip.device != weight.device, clip.dtype != weight.dtype
+        if elsewhere or (other and not torch.is_autocast_enabled(clip.device.type)):
+            raise TypeError(
+                f"{type(self).__name__}: the clip is {clip.dtype} on {clip.device}, the network {weight.dtype} on "
+                f"{weight.device}; convert the clip with .to({str(weight.device)!r}, {weight.dtype})"
             )
