@@ -21,6 +21,7 @@ SYSTEMS = {
     "gsta-net3": "all of ±2, no choice; `gsta-net1` to `5` are Table 3",
     "david": "three blur levels of four branches each, mixed twice by attention",
     "david-small": "half as wide",
+    "david-small-single7": "one of its branches by itself, which reads seven frames",
     "strcnn-dtb": "recurrent, with dynamic temporal blending",
     "strcnn": "without blending",
     "cnn": "without recurrence",
