@@ -105,9 +105,10 @@ class Stepper:
         self.task.network.load_state_dict(state["network"])
         self.task.load_state_dict(state.get("beside", {}), strict=False)
         self.ema.network.load_state_dict(state["ema"])
+        own = [{key: value for key, value in group.items() if key != "params"} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
-        for group in self.optimizer.param_groups:
-            group.update(betas=self.recipe.betas, weight_decay=self.recipe.weight_decay_of(group))
+        for group, settings in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(settings)
 
 
 def _seed(*numbers: int) -> int:

@@ -1,7 +1,6 @@
 """The recipes: the papers' settings, and what is trained with what."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -75,14 +74,6 @@ def test_david_is_trained_as_the_paper_says():
     assert all(rate == 2e-6 for name, rate in rates.items() if name not in alone and not name.startswith("single"))
     assert [course[f"internal{level}"].taus for level in (3, 7, 11)] == [(3,), (7,), (11,)]
     assert course["everything"].taus == (3, 7, 11, 15)
-
-
-def test_beside_muon_only_its_kernels_decay():
-    recipe = replace(find("david-small-single7-short"), weight_decay=0.5)
-    groups = recipe.make_optimizer(recipe.make_task()).param_groups
-    assert {bool(group.get("orthogonal")): group["weight_decay"] for group in groups} == {True: 0.5, False: 0.0}
-    adam = replace(recipe, optimizer="adam")
-    assert {group["weight_decay"] for group in adam.make_optimizer(adam.make_task()).param_groups} == {0.5}
 
 
 def trained_by(recipe):

@@ -234,6 +234,18 @@ def test_a_training_goes_on_with_another_loss(make_trainer):
     assert {row["step"] for row in read(other.run.out / "log.csv") if "psnr" in row} == {4, 6}
 
 
+def test_a_training_goes_on_with_other_settings_of_its_optimizer(make_trainer):
+    first = make_trainer("branches", steps=2, validate=False, optimizer="muon", skip_rate=0.5)
+    first.fit()
+    changed = {"optimizer": "muon", "skip_rate": 0.1, "centred_kernels": True, "betas": (0.8, 0.9)}
+    other = make_trainer("branches", steps=4, validate=False, **changed)
+    fresh = [{k: v for k, v in group.items() if k != "params"} for group in other.stepper.optimizer.param_groups]
+    assert {group["share"] for group in fresh} == {1.0, 0.1}
+    other.resume(other.checkpoint)
+    assert [{k: v for k, v in g.items() if k != "params"} for g in other.stepper.optimizer.param_groups] == fresh
+    assert other.fit()
+
+
 def test_still_norms_keep_their_statistics(make_trainer):
     trainer = make_trainer("recurrent", validate=False, still_norms=True, steps=2)
     norm = trainer.task.network.encoder[0].body[1]

@@ -15,7 +15,7 @@ everything.
 
 `*-short` are recipes of ours, made for a CPU or an hour of a GPU: from the identity, on blur of every length, with Muon
 and the Charbonnier loss. They train a network whole, to compare the parts of `david-small`. The convolution that writes
-the picture learns at a tenth of the rate. What lies before it is twenty convolutions and ReLUs without norms, and two
+the picture learns at a tenth of the rate. What lies before it is nineteen convolutions and ReLUs without norms, and two
 things keep these alive. The picture passes through all levels at the start, for features that say nothing fall silent
 within eighty steps. And the kernels stay centred and of their size: otherwise those of the deepest levels doubled in
 1,800 steps, their signals grew from 1 to 150,000, and the loss was not a number 600 steps later.
@@ -33,6 +33,10 @@ from .recipe import Recipe, Start
 EPOCH = 357
 LEVELS = (3, 7, 11)
 SCALES = (1, 3, 5, 7)
+BRANCHES = tuple(
+    Start(f"single{scale}", "levels.0.branches.0.", f"levels.0.branches.{k}.") for k, scale in enumerate(SCALES)
+)
+MODULES = tuple(Start(f"internal{level}", "levels.0.", f"levels.{j}.") for j, level in enumerate(LEVELS))
 
 BASE = Recipe(
     name="david",
@@ -65,12 +69,9 @@ def internal(david: str, prefix: str, level: int) -> list[Recipe]:
     """Phase 2 for one level of blur."""
     name = f"internal{level}"
     one = replace(BASE, network=f"{david}-internal", taus=(level,), steps=100 * EPOCH)
-    branches = tuple(
-        Start(f"single{scale}", "levels.0.branches.0.", f"levels.0.branches.{k}.") for k, scale in enumerate(SCALES)
-    )
     return [
         replace(
-            one, name=f"{prefix}{name}-attention", learning_rate=1e-5, starts=branches, frozen=("levels.*.branches.*",)
+            one, name=f"{prefix}{name}-attention", learning_rate=1e-5, starts=BRANCHES, frozen=("levels.*.branches.*",)
         ),
         replace(one, name=f"{prefix}{name}", learning_rate=2e-6, starts=(Start(f"{name}-attention"),)),
     ]
@@ -79,10 +80,9 @@ def internal(david: str, prefix: str, level: int) -> list[Recipe]:
 def dual(david: str, prefix: str) -> list[Recipe]:
     """Phase 3."""
     one = replace(BASE, network=david, steps=200 * EPOCH)
-    modules = tuple(Start(f"internal{level}", "levels.0.", f"levels.{j}.") for j, level in enumerate(LEVELS))
     slow = replace(one, learning_rate=2e-6)
     return [
-        replace(one, name=f"{prefix}external", learning_rate=1e-5, starts=modules, frozen=("levels.*",)),
+        replace(one, name=f"{prefix}external", learning_rate=1e-5, starts=MODULES, frozen=("levels.*",)),
         replace(slow, name=f"{prefix}attentions", starts=(Start("external"),), frozen=("levels.*.branches.*",)),
         replace(slow, name=f"{prefix}everything", starts=(Start("attentions"),)),
     ]
@@ -159,9 +159,6 @@ def phases(david: str) -> list[Recipe]:
         )
         for scale in (5, 3, 1)
     ]
-    branches = tuple(
-        Start(f"single{scale}", "levels.0.branches.0.", f"levels.0.branches.{k}.") for k, scale in enumerate(SCALES)
-    )
     modules = [
         replace(
             later,
@@ -169,12 +166,13 @@ def phases(david: str) -> list[Recipe]:
             network=f"{david}-internal",
             steps=1_000,
             taus=EXPOSURES[level],
-            starts=branches,
+            starts=BRANCHES,
         )
         for level in LEVELS
     ]
-    levels = tuple(Start(f"internal{level}", "levels.0.", f"levels.{j}.") for j, level in enumerate(LEVELS))
-    external = replace(later, name=f"{prefix}external", network=david, steps=1_000, starts=levels, frozen=("levels.*",))
+    external = replace(
+        later, name=f"{prefix}external", network=david, steps=1_000, starts=MODULES, frozen=("levels.*",)
+    )
     return [first, *backbones, *modules, external]
 
 

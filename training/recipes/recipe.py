@@ -45,10 +45,9 @@ class Recipe:
     can. skip_rate: part of the learning rate that the weights get which carry the picture itself (the network's
     `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
     drown what the rest learns. optimizer: "muon" steps the kernels between feature maps by Muon, everything else by
-    Adam. weight_decay: of all weights, and with Muon of its kernels alone, which shrink in each step by that times the
-    learning rate. centred_kernels: those of Muon stay centred and of the size that they start with. still_norms: batch
-    norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts.
-    degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see
+    Adam. centred_kernels: those of Muon stay centred and of the size that they start with. still_norms: batch norms
+    keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts. degraded:
+    some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see
     `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
@@ -224,16 +223,9 @@ class Recipe:
         settings = {"rest": {"share": 1.0}, "skip": {"share": self.skip_rate}}
         settings["kernels"] = {"share": 1.0, "orthogonal": True, "centred": self.centred_kernels}
         chosen = [{"params": weights, **settings[name]} for name, weights in groups.items() if weights]
-        for group in chosen:
-            group["weight_decay"] = self.weight_decay_of(group)
         make = Muon if self.optimizer == "muon" else torch.optim.Adam
         fused = next(iter(trained.values())).device.type == "cuda"
-        return make(chosen, self.learning_rate, betas=self.betas, fused=fused)
-
-    def weight_decay_of(self, group: dict) -> float:
-        """Of a group of the optimizer's. Beside Muon, which shrinks its kernels apart from their gradients, Adam leaves
-        its own as they are: it would add the weights to gradients that are far smaller."""
-        return self.weight_decay if self.optimizer == "adam" or group.get("orthogonal") else 0.0
+        return make(chosen, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=fused)
 
     def _group(self, network: nn.Module, name: str, weight: nn.Parameter) -> str:
         """Muon is for what lies between feature maps: not what reads or writes a picture, and nothing narrow."""
