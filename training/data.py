@@ -1,5 +1,6 @@
 """From a folder to the clips that are trained on and those that are measured on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ VALIDATION_SEED = 20220710
 
 
 def training_clips(
-    folder: Path, recipe: Recipe, seed: int, prepared: Path | None = None, on_device: bool = False
+    folder: Path, recipe: Recipe, seed: int, prepared: Sequence[Path] | None = None, on_device: bool = False
 ) -> Dataset:
     """As many samples as the recipe uses, from the train part of the folder or, made beforehand, from `prepared`;
     UserError for an empty one.
@@ -96,9 +97,9 @@ def clips_of(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, len
     return made
 
 
-def _on_device(folder: Path, recipe: Recipe, seed: int, length: int, prepared: Path | None) -> Dataset:
+def _on_device(folder: Path, recipe: Recipe, seed: int, length: int, prepared: Sequence[Path] | None) -> Dataset:
     if prepared is not None or recipe.kind == "selection" or find_layout(folder) is not None:
-        what = f"--prepared {prepared}" if prepared else recipe.name if recipe.kind == "selection" else folder
+        what = f"--prepared {prepared[0]}" if prepared else recipe.name if recipe.kind == "selection" else folder
         raise UserError(f"samples for {what} cannot be made on a device; leave out --synthesis device")
     return DeviceClips(
         folder,

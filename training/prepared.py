@@ -8,7 +8,10 @@ and again in other crops, turns and orders, the same samples serve many training
 
 import json
 import shutil
+from bisect import bisect
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -76,29 +79,37 @@ def sample_of(parts: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
 
 
 class PreparedClips(Dataset):
-    """Training samples from a folder that `prepare` wrote; without end, in a new order each time round.
+    """Training samples from folders that `prepare` wrote; without end, in a new order each time round.
 
     Item i, a dict as SynthesisDataset's, depends on `seed` and i alone.
 
     Args:
-        folder: what `prepare` wrote.
+        folders: what `prepare` wrote; of several, all samples are taken as those of one.
         crop: side of a sample in pixels, at most the prepared ones'.
         frames: frames of a sample, at most the prepared ones'.
         length: number of items.
 
     Raises:
-        UserError: the folder is not whole, or its samples are smaller or shorter than asked for.
+        UserError: a folder is not whole, its samples are smaller or shorter than asked for, or they have no motion
+            magnitude where those of another have one.
     """
 
-    def __init__(self, folder: Path, crop: int, frames: int, seed: int = 0, length: int = 1_000_000):
-        self.files = opened(folder)
-        count, long, height, width = self.files["blurry"].shape[:4]
-        if crop > min(height, width) or frames > long:
-            raise UserError(
-                f"the samples of {folder} have {long} frames of {height}x{width}, too little for --frames {frames} "
-                f"--crop {crop}"
-            )
-        self.count, self.spare = count, (long - frames, height - crop, width - crop)
+    def __init__(self, folders: Path | Sequence[Path], crop: int, frames: int, seed: int = 0, length: int = 1_000_000):
+        folders = [folders] if isinstance(folders, Path) else list(folders)
+        self.files = [opened(folder) for folder in folders]
+        for folder, files in zip(folders, self.files, strict=True):
+            long, height, width = files["blurry"].shape[1:4]
+            if crop > min(height, width) or frames > long:
+                raise UserError(
+                    f"the samples of {folder} have {long} frames of {height}x{width}, too little for --frames {frames} "
+                    f"--crop {crop}"
+                )
+            if files.keys() != self.files[0].keys():
+                raise UserError(
+                    f"the samples of {folder} have {', '.join(files)} and those of {folders[0]} have "
+                    f"{', '.join(self.files[0])}; train on one of them"
+                )
+        self.ends = list(accumulate(len(files["blurry"]) for files in self.files))
         self.size, self.seed, self.length = (frames, crop, crop), seed, length
 
     def __len__(self) -> int:
@@ -107,13 +118,15 @@ class PreparedClips(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         if not 0 <= index < self.length:
             raise IndexError(f"PreparedClips: index {index} is outside 0..{self.length - 1}")
-        round_, place = divmod(index, self.count)
-        number = _order(self.seed, round_, self.count)[place]
+        round_, place = divmod(index, self.ends[-1])
+        number = _order(self.seed, round_, self.ends[-1])[place]
+        folder = bisect(self.ends, number)
+        files, from_its_end = self.files[folder], number - self.ends[folder]
         rng = np.random.default_rng([self.seed, index, 1])
-        starts = rng.integers(0, self.spare, endpoint=True)
+        starts = rng.integers(0, np.subtract(files["blurry"].shape[1:4], self.size), endpoint=True)
         cut = tuple(slice(start, start + size) for start, size in zip(starts, self.size, strict=True))
         turn = random_turn(rng, self.size[1:])
-        return sample_of({name: turn(file[number][cut]) for name, file in self.files.items()})
+        return sample_of({name: turn(file[from_its_end][cut]) for name, file in files.items()})
 
 
 @lru_cache(maxsize=2)  # samples are asked for nearly in order: this round's, and while it ends the next one's

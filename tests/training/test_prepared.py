@@ -89,6 +89,27 @@ def test_crops_and_frames_lie_within(folder):
     assert len(corners) > 30
 
 
+def test_samples_of_several_folders_are_taken_as_those_of_one(folder, tmp_path):
+    class Shifted(Marked):
+        def __getitem__(self, number):
+            return super().__getitem__(number + COUNT)
+
+    prepare(Shifted(), tmp_path / "more", 3)
+    clips, count = PreparedClips([folder, tmp_path / "more"], crop=32, frames=5), COUNT + 3
+    rounds = [[int(places(clips[count * turn + place])[0][0, 0, 0]) for place in range(count)] for turn in range(2)]
+    assert all(sorted(order) == list(range(count)) for order in rounds)
+
+
+def test_folders_of_other_parts_are_not_taken_together(folder, tmp_path):
+    class Unmasked(Marked):
+        def __getitem__(self, number):
+            return {name: part for name, part in super().__getitem__(number).items() if name in ("blurry", "sharp")}
+
+    prepare(Unmasked(), tmp_path / "pairs", 2)
+    with pytest.raises(UserError, match=r"pairs have blurry, sharp and those of .* have blurry, sharp, magnitude, mask"):
+        PreparedClips([folder, tmp_path / "pairs"], crop=32, frames=5)
+
+
 def test_a_training_that_was_killed_goes_on_as_if_nothing_had_happened(make_trainer, folder):
     def trainer(name):
         made = make_trainer(run={"out": folder.parent / name, "checkpoint_seconds": 0.0})

@@ -19,7 +19,7 @@ from vdeblur_fast.training.synthesis.shake import project, random_path, with_blu
 from vdeblur_fast.training.synthesis.stills import render_clip, shaken_clip
 from vdeblur_fast.training.synthesis.variety import PLAIN, Kind
 
-ALWAYS = dict.fromkeys(vars(Variety()), 1.0)
+ALWAYS = dict.fromkeys(vars(Variety()), 1.0) | {"sharp": 0.0}
 
 
 def smooth_plane(height: int = 60) -> Plane:
@@ -177,6 +177,19 @@ def test_variety_samples_repeat_and_are_in_range(pictures, share):
         assert torch.equal(sample["mask"], (sample["magnitude"] > 1 / 150).float())
         assert all(torch.equal(plain[index][name], value) for name, value in none[index].items())
     assert "rolling" in made.made(0)[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["stills", "clips"])
+def test_some_samples_are_sharp_already(pictures, share):
+    options = {"frames": 3, "crop": 32, "seed": 2, "clip_share": share, "degrade": False}
+    sharp = SynthesisDataset(pictures, variety=Variety(**ALWAYS | {"sharp": 1.0}), **options)
+    blurry = SynthesisDataset(pictures, variety=Variety(**ALWAYS), **options)
+    for index in range(3):
+        sample = sharp[index]
+        assert (sample["blurry"] - sample["sharp"]).abs().max() <= 0.51 / 255, "but for rounding to 8 bits"
+        assert not sample["mask"].any() and not sample["magnitude"].any()
+        torch.testing.assert_close(sample["sharp"], blurry[index]["sharp"])
+        assert "sharp" in sharp.made(index)[1]
 
 
 @pytest.mark.parametrize("name", SHOTS)

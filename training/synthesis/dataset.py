@@ -37,8 +37,8 @@ class SynthesisDataset(Dataset):
         cache: folder for the decoded clips; by default $VDEBLUR_CACHE, else ~/.cache/vdeblur_fast.
         degrade: whether blurry frames may get noise and compression.
         shutter: exposures and periods of a paper, instead of the mixture of many.
-        variety: how often a sample is of each special kind: rolling shutter, parallax, lights, focus, long blur. None
-            for none of them.
+        variety: how often a sample is of each special kind: rolling shutter, parallax, lights, focus, long or no blur.
+            None for none of them.
 
     Item i is a dict of float32 tensors: `blurry` and `sharp` (T, 3, H, W) in 0..1, `magnitude` (T, 1, H, W)
     in 0..1 (MMP-RNN Eq. 3, K = 15) and `mask` (T, 1, H, W), 1 where the exposure smears more than one pixel.
@@ -91,6 +91,8 @@ class SynthesisDataset(Dataset):
         rng, kind, response = begun(self.seed, index, self.variety, self.size)
         from_clip = bool(self.clips) and rng.random() < self.clip_share
         clip = self._from_clip(rng, response) if from_clip else self._from_stills(rng, response, kind)
+        if kind.sharp:
+            clip = Exposures(clip.sharp, clip.sharp, np.zeros_like(clip.smear))
         degradation = Degradation.random(rng) if self.degrade else Degradation()
         blurry = degradation.apply(clip.blurry, response, rng)
         sharp, smear = response.to_signal(clip.sharp), clip.smear[..., None]
@@ -102,7 +104,7 @@ class SynthesisDataset(Dataset):
         }
         turn = random_turn(rng, self.size)
         sample = {name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()}
-        source = "clip" + " + highlights" * (kind.headroom > 1) if from_clip else str(kind)
+        source = "clip" + " + highlights" * (kind.headroom > 1) + " + sharp" * kind.sharp if from_clip else str(kind)
         return sample, " ".join(filter(None, [source, str(degradation), f"{smear.mean():.0f} px"]))
 
     def _from_clip(self, rng: np.random.Generator, response: Response) -> Exposures:

@@ -25,6 +25,7 @@ class Kind:
         blur: mean pixels of smear from the camera, instead of the usual.
         longest: pixels that the camera smears at most.
         lively: objects come in any clip, where usually one in eight is nearly sharp and without.
+        sharp: the exposure takes no time: nothing to do but to leave the clip alone, noise and compression aside.
     """
 
     rolling: float = 0.0
@@ -37,6 +38,7 @@ class Kind:
     blur: float | None = None
     longest: float = 26.0
     lively: bool = False
+    sharp: bool = False
 
     def __str__(self) -> str:
         """Such as "rolling + lamps"; "plain" for nothing special."""
@@ -48,6 +50,7 @@ class Kind:
             "highlights": self.headroom > 1,
             "lamps": self.lamps,
             "long": self.longest > PLAIN.longest,
+            "sharp": self.sharp,
         }
         return " + ".join(name for name, there in names.items() if there) or "plain"
 
@@ -57,7 +60,8 @@ PLAIN = Kind()
 
 @dataclass(frozen=True)
 class Variety:
-    """The chance that a sample has each of the kinds, which may come together; highlights come with clips as well."""
+    """The chance that a sample has each of the kinds, which may come together; highlights and sharp come with clips as
+    well."""
 
     rolling: float = 0.3
     parallax: float = 0.2
@@ -66,6 +70,7 @@ class Variety:
     highlights: float = 0.3
     lamps: float = 0.08
     long: float = 0.1
+    sharp: float = 0.1
 
     def __post_init__(self) -> None:
         for name, chance in vars(self).items():
@@ -91,4 +96,5 @@ class Variety:
             lamps=lamps if has["lamps"] else 0,
             blur=blur if has["long"] else None,
             longest=40.0 if has["long"] else PLAIN.longest,
+            sharp=bool(has["sharp"]),
         )
