@@ -102,11 +102,18 @@ def convolutions(results: Results) -> str:
     if not rows:
         return ""
     found = sorted(value(row, "times_faster") for row in rows)
-    return (
+    says = (
         "In float32 on a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum "
         f"after them: {found[0]:.1f} to {found[-1]:.1f}\ntimes as fast as the better of eager and compiled PyTorch, "
         f"on {rows[0]['device']} (`pytest bench/test_convolution.py --benchmark`)."
     )
+    joining = [row for row in results.rows("joining-convolution") if value(row, "times_faster")]
+    if joining:
+        says += (
+            "\nThose of 1x1 that read several feature maps concatenate nothing: "
+            f"{gains(joining)}\n(`pytest bench/test_joining_convolution.py --benchmark`)."
+        )
+    return says
 
 
 def gains(rows: list[Row]) -> str:

@@ -1,9 +1,10 @@
-// convolution: tiles of results, some at a time, in parallel.
+// convolution: tiles of results, some at a time, in parallel. Of 1x1: see pointwise.h.
 #include "convolution.h"
 
 #include <omp.h>
 
 #include "huge_pages.h"
+#include "pointwise.h"
 
 #define VDEBLUR_KERNEL "convolution.inl"
 #include "each_isa.h"
@@ -27,9 +28,12 @@ ConvolutionPlan lay_out(const Convolution& op) {
 
 }  // namespace
 
-int64_t convolution_packed_size(const ConvolutionSizes& sizes) { return ConvolutionPlaces{sizes}.size(); }
+int64_t convolution_packed_size(const ConvolutionSizes& sizes) {
+  return sizes.kernel == 1 ? pointwise_packed_size(sizes) : ConvolutionPlaces{sizes}.size();
+}
 
 void convolution_pack(const ConvolutionSizes& n, const float* weight, const float* bias, float* packed) {
+  if (n.kernel == 1) return pointwise_pack(n, weight, bias, packed);
   const ConvolutionPlaces at{n};
   const int64_t taps = n.kernel * n.kernel, outputs = n.outputs * at.phases();
   std::copy_n(weight, at.weight_size(), packed);
@@ -54,9 +58,12 @@ bool convolution_is_packed(const ConvolutionSizes& n, const float* weight, const
          !std::memcmp(bias, packed + at.bias(), sizeof(float) * n.outputs * at.phases());
 }
 
-int64_t convolution_workspace(const Convolution& op) { return op.threads * lay_out(op).scratch(); }
+int64_t convolution_workspace(const Convolution& op) {
+  return op.sizes.kernel == 1 ? pointwise_workspace(op) : op.threads * lay_out(op).scratch();
+}
 
 void convolution(const Convolution& op) {
+  if (op.sizes.kernel == 1) return pointwise(op);
   const ConvolutionPlan k = lay_out(op);
   const auto kernel = VDEBLUR_PICK(current_isa(), convolve);
   prefer_huge_pages(op.y);

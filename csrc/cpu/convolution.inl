@@ -2,6 +2,7 @@
 
 #include "activation.inl"
 #include "runs.inl"
+#include "products.inl"
 #include "winograd.inl"
 
 // The frame and the place of a tile.

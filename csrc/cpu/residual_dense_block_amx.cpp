@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "amx.h"
+#include "bfloat16.h"
 
 namespace vdeblur::amx {
 namespace {
@@ -88,12 +89,6 @@ struct Room {
   float* results() const { return at + k.ring(); }
   Half* lines() const { return reinterpret_cast<Half*>(results() + k.results()); }
 };
-
-Half narrowed(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return x == x ? Half((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) : Half(0x7fc0);
-}
 
 }  // namespace
 }  // namespace vdeblur::amx

@@ -5,6 +5,7 @@ from .dtb import DTB
 from .frame_summary import FrameSummary
 from .gsa import GlobalSpatioTemporalAttention
 from .gsta import GSTA
+from .joining_conv import JoiningConv2d
 from .mmam import MMAM
 from .non_local import NonLocal
 from .residual_dense_block import RDB
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionMix",
     "FrameSummary",
     "GlobalSpatioTemporalAttention",
+    "JoiningConv2d",
     "NonLocal",
     "ResidualDenseNetwork",
     "StridedConv2d",

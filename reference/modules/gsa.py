@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from .joining_conv import JoiningConv2d
 from .residual_dense_block import ACTIVATIONS
 
 
@@ -19,7 +20,7 @@ class GlobalSpatioTemporalAttention(nn.Module):
     Equivalent to:
         pair = torch.cat([centre, neighbour], 1)
         e_i = condense(sigmoid(gate[1](gelu(gate[0](pair.mean((2, 3)))))) * pointwise(pair))
-        return fuse(torch.cat([*e, centre], 1))
+        return fuse(*e, centre)
     """
 
     def __init__(self, channels: int, past: int = 2, future: int = 2, activation: str = "gelu"):
@@ -30,12 +31,12 @@ class GlobalSpatioTemporalAttention(nn.Module):
         self.gate = nn.ModuleList([nn.Linear(pair, 2 * pair), nn.Linear(2 * pair, pair)])
         self.pointwise = nn.Sequential(nn.Conv2d(pair, 2 * pair, 1), nn.Conv2d(2 * pair, pair, 1))
         self.condense = nn.Conv2d(pair, channels, 1)
-        self.fuse = nn.Conv2d(frames * channels, frames * channels, 1)
+        self.fuse = JoiningConv2d(frames * channels, frames * channels, 1)
 
     def forward(self, window: Sequence[torch.Tensor]) -> torch.Tensor:
         centre = window[self.past]
         neighbours = [x for i, x in enumerate(window) if i != self.past]
-        return self.fuse(torch.cat([*(self._attend(centre, x) for x in neighbours), centre], 1))
+        return self.fuse(*(self._attend(centre, x) for x in neighbours), centre)
 
     def _attend(self, centre: torch.Tensor, neighbour: torch.Tensor) -> torch.Tensor:
         pair = torch.cat([centre, neighbour], 1)

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from .joining_conv import JoiningConv2d
 from .residual_dense_block import RDB
 
 
@@ -13,13 +14,13 @@ class ResidualDenseNetwork(nn.Module):
 
     Equivalent to:
         for rdb in blocks: x = rdb(x); kept.append(x)
-        return conv(fuse(torch.cat(kept, 1)))
+        return conv(fuse(*kept))
     """
 
     def __init__(self, channels: int, growth: int, blocks: int, activation: str = "gelu"):
         super().__init__()
         self.blocks = nn.ModuleList(RDB(channels, growth, activation=activation) for _ in range(blocks))
-        self.fuse = nn.Conv2d(blocks * channels, channels, 1)
+        self.fuse = JoiningConv2d(blocks * channels, channels, 1)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -27,4 +28,4 @@ class ResidualDenseNetwork(nn.Module):
         for rdb in self.blocks:
             x = rdb(x)
             kept.append(x)
-        return self.conv(self.fuse(torch.cat(kept, 1)))
+        return self.conv(self.fuse(*kept))

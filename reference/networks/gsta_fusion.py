@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from ..modules import GSTA, FrameSummary, NonLocal
+from ..modules import GSTA, FrameSummary, JoiningConv2d, NonLocal
 
 # What a frame tells the others: a FrameSummary, or features (B, C, h, w).
 Summary = FrameSummary | torch.Tensor
@@ -104,13 +104,13 @@ class ConcatFusion(Fusion):
 
     def __init__(self, channels: int, frames: int):
         super().__init__(channels)
-        self.merge = nn.Conv2d(frames * channels, channels, 1)
+        self.merge = JoiningConv2d(frames * channels, channels, 1)
 
     def summarise(self, x):
         return x
 
     def forward(self, x, neighbours, picks=None, own=None):
-        return self._add(x, self.prepare(self.merge(torch.cat([x, *neighbours], 1))))
+        return self._add(x, self.prepare(self.merge(x, *neighbours)))
 
 
 def _of(summary: Summary, clip: int) -> Summary:

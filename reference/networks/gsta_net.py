@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..modules import RDB, StridedConv2d
+from ..modules import RDB, JoiningConv2d, StridedConv2d
 from .frame_selection import REACH, FrameSelectionNetwork, select, thumbnail
 from .gsta_fusion import AttentionFusion, ConcatFusion, Fusion, NonLocalFusion, Summary
 from .starting import keep_sizes
@@ -98,10 +98,10 @@ class GSTANet(VideoNetwork):
         self.decoder3 = nn.Sequential(dense_module(c, g3), dense_module(c, g3))
         self.up2 = nn.ConvTranspose2d(c, b, 4, 2, 1)
         self.fuse_skip = self._fusion(b, 8)
-        self.merge2 = nn.Conv2d(2 * b, b, 1)
+        self.merge2 = JoiningConv2d(2 * b, b, 1)
         self.decoder2 = dense_module(b, g2)
         self.up1 = nn.ConvTranspose2d(b, a, 4, 2, 1)
-        self.merge1 = nn.Conv2d(2 * a, a, 1)
+        self.merge1 = JoiningConv2d(2 * a, a, 1)
         self.decoder1 = dense_module(a, g1)
         self.head = nn.Conv2d(a, 3, 3, padding=1)
         self.selector = FrameSelectionNetwork() if selection else None
@@ -240,8 +240,8 @@ class GSTANet(VideoNetwork):
 
     def upper_levels(self, x: torch.Tensor, x2: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """The decoder's features (B, b, H/2, W/2) and both skips -> what is added to the frame, (B, 3, H, W)."""
-        x = self.decoder2(self.merge2(torch.cat([x, x2], 1)))
-        x = self.decoder1(self.merge1(torch.cat([self.up1(x), skip], 1)))
+        x = self.decoder2(self.merge2(x, x2))
+        x = self.decoder1(self.merge1(self.up1(x), skip))
         return self.head(x)
 
 

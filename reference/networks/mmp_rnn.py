@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..modules import MMAM, RDB, ResidualDenseNetwork, StridedConv2d
+from ..modules import MMAM, RDB, JoiningConv2d, ResidualDenseNetwork, StridedConv2d
 from .mmp_net import MMPNet
 from .starting import keep_sizes
 from .video_network import VideoNetwork
@@ -134,7 +134,7 @@ class MMPRNN(VideoNetwork):
         self.hidden = nn.Sequential(nn.Conv2d(n, c, 3, padding=1), RDB(c, c), nn.Conv2d(c, c, 3, padding=1))
         frames = self.past + 1 + self.future
         self.attention = ChannelAttention(frames * n) if channel_attention else None
-        self.fuse = nn.Conv2d(frames * n, n, 1)
+        self.fuse = JoiningConv2d(frames * n, n, 1)
         self.reconstruct = Reconstructor(c, blocks_b, stem_stride)
         self.skip = nn.Conv2d(3, 3, 9, padding=4)
 
@@ -175,7 +175,7 @@ class MMPRNN(VideoNetwork):
         return torch.zeros_like(own), own.new_zeros(own.shape[0], self.features, *own.shape[2:])
 
     def decode(self, window: Sequence[Entry], state=None):
-        x = torch.cat([entry.features for entry in window], 1)
+        x = [entry.features for entry in window]
         if self.attention is not None:
-            x = self.attention(x)
-        return self.reconstruct(self.fuse(x)) + self.skip(window[self.past].frame) + 0.5, state
+            x = [self.attention(torch.cat(x, 1))]
+        return self.reconstruct(self.fuse(*x)) + self.skip(window[self.past].frame) + 0.5, state

@@ -37,6 +37,10 @@ SIZES = [
     (1, (20,), 2, 4, 5, 3, 3),
     (1, (130,), 100, 4, 70, 3, 1),
     (1, (16,), 16, 65, 1, 3, 1),
+    (2, (1, 3), 2, 5, 7, 1, 1),
+    (1, (40, 40, 8), 40, 9, 31, 1, 1),
+    (2, (16, 90), 70, 8, 13, 1, 1),
+    (1, (6, 20, 2, 4), 130, 3, 50, 1, 1),
 ]
 
 
@@ -95,6 +99,14 @@ def test_convolution_of_narrow_pictures(body, fences, sizes, layout, adds):
     up = sizes[-1]
     functions = (flat(function, up, "relu") for function in (convolution, reference.convolution))
     check_values(*functions, given(*sizes, layout=layout, dtype=torch.bfloat16, adds=adds))
+
+
+@pytest.mark.parametrize("body", ["cpu-avx512", "cpu-avx512_bf16"], indirect=True)
+@pytest.mark.parametrize("outputs", [1, 8, 9, 24, 40, 41, 56, 64, 72, 130])
+def test_narrow_pictures_of_whole_pairs(body, fences, outputs):
+    sizes = given(2, (6, 40, 2), outputs, 7, 29, 1, dtype=torch.bfloat16, adds=True)
+    check_values(flat(convolution, 1, "relu"), flat(reference.convolution, 1, "relu"), sizes)
+    check_values(fused, plain, given(1, (10,), outputs, 1, 50, 1, layout="cropped", dtype=torch.bfloat16))
 
 
 def test_where_there_is_amx_narrow_pictures_are_pytorchs(monkeypatch):

@@ -187,7 +187,8 @@ def test_some_samples_are_sharp_already(pictures, share):
     for index in range(3):
         sample = sharp[index]
         assert (sample["blurry"] - sample["sharp"]).abs().max() <= 0.51 / 255, "but for rounding to 8 bits"
-        assert not sample["mask"].any() and not sample["magnitude"].any()
+        assert not sample["mask"].any()
+        assert not sample["magnitude"].any()
         torch.testing.assert_close(sample["sharp"], blurry[index]["sharp"])
         assert "sharp" in sharp.made(index)[1]
 

@@ -12,9 +12,9 @@ from ..device import choose_precision
 from ..modules import FUSED, RDB
 from ..ops import why_not_fused
 from ..ops.convolution import saves_time
-from .chains import sum_up_chains
 from .folding import fold_batch_norms
 from .graphs import capture_steps
+from .joining import FusedJoiningConv2d, join_where_they_lie
 from .phases import compute_in_phases
 from .rectified import rectify
 from .winograd import WinogradConv2d, WinogradConvTranspose2d, fills_registers, filter_by_winograd
@@ -22,7 +22,7 @@ from .winograd import WinogradConv2d, WinogradConvTranspose2d, fills_registers, 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 # On the CPU the bodies of these copy weights that are not contiguous, at each call.
-NATIVE = (RDB, WinogradConv2d, WinogradConvTranspose2d)
+NATIVE = (RDB, FusedJoiningConv2d, WinogradConv2d, WinogradConvTranspose2d)
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Acceleration:
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
-    summed: chains of blocks that add up their
-    fusion.
+    joined: 1x1 convolutions of several pictures that are not concatenated.
     """
 
     device: torch.device
@@ -44,7 +43,7 @@ class Acceleration:
     phased: int
     rectified: int
     filtered: int
-    summed: int
+    joined: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -55,7 +54,7 @@ class Acceleration:
         lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
         lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
         lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.filtered:3} by Winograd's method"] if self.filtered else []
-        lines += [f"  {'ResidualDenseNetwork':22} {self.summed:3} summed"] if self.summed else []
+        lines += [f"  {'Conv2d of several':22} {self.joined:3} without concatenation"] if self.joined else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -70,8 +69,8 @@ def accelerate(
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`) runs on it, batch norms are folded, and
     the copy is in evaluation mode, without gradients. On the CPU convolutions do the ReLU after them; but for bfloat16
     where AMX multiplies it, those of 3x3 and 5x5 use Winograd's method where that is faster, and large ones to few
-    channels compute several pixels at once; in float32 chains of residual dense blocks add up their fusion. Its
-    interface and state_dict are the network's, which is never changed; `.acceleration` says what was done.
+    channels compute several pixels at once; those of 1x1 concatenate nothing. Its interface and state_dict are the
+    network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.
@@ -99,7 +98,7 @@ def accelerate(
     winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
     leave = fills_registers if winograd and wide else lambda _: False
     phased = compute_in_phases(fast, leave) if wide or winograd else 0
-    summed = sum_up_chains(fast) if wide else 0
+    joined = join_where_they_lie(fast) if winograd else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
@@ -108,7 +107,7 @@ def accelerate(
         if device.type == "cpu" and isinstance(module, NATIVE):
             module.to(memory_format=torch.contiguous_format)
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, filtered, summed, left)
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, left)
     return fast
 
 

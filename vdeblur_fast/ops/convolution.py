@@ -1,4 +1,4 @@
-"""convolution: 3x3 and 5x5 by Winograd's method, with what comes before and after it in the same pass."""
+"""convolution: 1x1, and 3x3 and 5x5 by Winograd's method, with what comes before and after it in the same pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from .recompute import recompute_gradients
 from .registration import LIBRARY, define
 
 NAME = "convolution"
-KERNELS = (3, 5)  # that the native body computes
+KERNELS = (1, 3, 5)  # that the native body computes
 _NATIVE_ACTIVATIONS = {"relu": 1, "none": 2}  # csrc/cpu/ops.h, enum Activation
 
 
@@ -188,7 +188,14 @@ def saves_time(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and native.module().isa() != "amx")
 
 
-def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any) -> list[str]:
+def cpu_why_not(
+    inputs: Sequence[Tensor],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    other: Tensor | None = None,
+    upscale: int = 1,
+    *_: Any,
+) -> list[str]:
     x = first_of(inputs)
     reasons = native.why_not(x)
     if not reasons and not saves_time(x.dtype):
@@ -196,7 +203,9 @@ def cpu_why_not(inputs: Sequence[Tensor], weight: Tensor | None = None, *_: Any)
     if weight is None:
         return reasons
     if weight.shape[-1] not in KERNELS:
-        reasons.append(f"takes kernels of 3x3 and 5x5, got {weight.shape[-2]}x{weight.shape[-1]}")
+        reasons.append(f"takes kernels of 1x1, 3x3 and 5x5, got {weight.shape[-2]}x{weight.shape[-1]}")
+    if weight.shape[-1] == 1 and upscale != 1:
+        reasons.append(f"takes no pixel shuffle after a kernel of 1x1, got upscale {upscale}")
     if not weight.shape[1]:
         reasons.append("takes at least one channel")
     return reasons

@@ -1,0 +1,71 @@
+// convolution of 1x1: pieces of rows, in parallel.
+#include "pointwise.h"
+
+#include <omp.h>
+
+#include "bfloat16.h"
+#include "huge_pages.h"
+
+#define VDEBLUR_KERNEL "pointwise.inl"
+#include "each_isa.h"
+#undef VDEBLUR_KERNEL
+#define VDEBLUR_KERNEL "pointwise_halves.inl"
+#include "on_amx.h"
+
+namespace vdeblur {
+namespace {
+
+constexpr int64_t kTogether = 8;  // pieces of a task
+
+bool rows_join(const Frames& f) { return !f.data || f.height == 1 || f.row_stride == f.width * f.pixel_stride; }
+
+PointwisePlan lay_out(const Convolution& op) {
+  const PointwisePlaces at{op.sizes};
+  bool joined = rows_join(op.y) && rows_join(op.other);
+  for (int64_t i = 0; i < op.count; ++i) joined = joined && rows_join(op.inputs[i]);
+  const int64_t length = joined ? op.y.pixels() : op.y.width;
+  PointwisePlan k{op, at.columns(), joined ? 1 : op.y.height, length, divide_up(length, kPointwisePixels)};
+  k.bias = op.packed + at.filled_bias();
+  k.weights = op.packed + at.ready();
+  k.halves = reinterpret_cast<const uint16_t*>(op.packed + at.halves());
+  return k;
+}
+
+// Whether pairs of channels may be multiplied as they lie: each picture has whole ones.
+[[maybe_unused]] bool in_pairs(const Convolution& op) {
+  bool even = op.y.type == Type::bfloat16 && multiplies_bf16();
+  for (int64_t i = 0; i < op.count; ++i) even = even && op.inputs[i].channels % 2 == 0;
+  return even;
+}
+
+}  // namespace
+
+int64_t pointwise_packed_size(const ConvolutionSizes& sizes) { return PointwisePlaces{sizes}.size(); }
+
+void pointwise_pack(const ConvolutionSizes& n, const float* weight, const float* bias, float* packed) {
+  const PointwisePlaces at{n};
+  std::copy_n(weight, at.weight_size(), packed);
+  std::copy_n(bias, n.outputs, packed + at.bias());
+  std::fill_n(packed + at.filled_bias(), at.size() - at.filled_bias(), 0.0f);
+  std::copy_n(bias, n.outputs, packed + at.filled_bias());
+  uint16_t* const halves = reinterpret_cast<uint16_t*>(packed + at.halves());
+  for (int64_t o = 0; o < n.outputs; ++o)
+    for (int64_t c = 0; c < n.inputs; ++c) {
+      const float w = weight[o * n.inputs + c];
+      packed[at.ready() + c * at.columns() + o] = w;
+      halves[(c / 2 * at.columns() + o) * 2 + c % 2] = narrowed(w);
+    }
+}
+
+int64_t pointwise_workspace(const Convolution& op) { return op.threads * lay_out(op).scratch(); }
+
+void pointwise(const Convolution& op) {
+  const PointwisePlan k = lay_out(op);
+  const auto kernel = VDEBLUR_IF_TILES(in_pairs(op), convolve_pixels, VDEBLUR_PICK(current_isa(), convolve_pixels));
+  prefer_huge_pages(op.y);
+#pragma omp parallel for schedule(dynamic, kTogether) num_threads(op.threads)
+  for (int64_t task = 0; task < op.y.batch * k.rows * k.pieces; ++task)
+    kernel(k, task, op.workspace + omp_get_thread_num() * k.scratch());
+}
+
+}  // namespace vdeblur

@@ -1,0 +1,42 @@
+// convolution of 1x1: every pixel by itself, a product of matrices that takes the channels of each picture where they lie.
+//
+// Some pixels at a time: their results are added up picture by picture in a scratch that stays in the first cache, and then
+// stored with all that follows. Shared by the driver and its kernels.
+#pragma once
+#include "ops.h"
+
+namespace vdeblur {
+
+constexpr int64_t kPointwiseFill = 16;   // outputs are filled up to a multiple: registers, and lines of the cache
+constexpr int64_t kPointwisePixels = 48;  // at once: all numbers of rows divide it
+
+// Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the weights as (input,
+// output), and once more as bfloat16 (pair of inputs, output, 2).
+struct PointwisePlaces {
+  ConvolutionSizes n;
+  int64_t weight_size() const { return n.outputs * n.inputs; }
+  int64_t bias() const { return weight_size(); }
+  int64_t columns() const { return round_up(n.outputs, kPointwiseFill); }
+  int64_t filled_bias() const { return round_up(bias() + n.outputs, kPointwiseFill); }
+  int64_t ready() const { return filled_bias() + columns(); }
+  int64_t halves() const { return ready() + n.inputs * columns(); }
+  int64_t size() const { return halves() + divide_up(n.inputs, 2) * columns(); }
+};
+
+struct PointwisePlan {
+  const Convolution& op;
+  int64_t columns;        // of the products
+  int64_t rows, length;   // of pixels: those of the pictures, or one for each frame where in all of them rows join
+  int64_t pieces;         // of a row
+  const float *bias = nullptr, *weights = nullptr;
+  const uint16_t* halves = nullptr;  // the weights in bfloat16
+  int64_t products() const { return kPointwisePixels * columns; }
+  int64_t scratch() const { return products() + kPointwisePixels * op.sizes.inputs; }  // floats
+};
+
+int64_t pointwise_packed_size(const ConvolutionSizes& sizes);
+void pointwise_pack(const ConvolutionSizes& sizes, const float* weight, const float* bias, float* packed);
+int64_t pointwise_workspace(const Convolution& op);
+void pointwise(const Convolution& op);
+
+}  // namespace vdeblur
