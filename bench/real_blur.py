@@ -116,13 +116,14 @@ def main(argv: list[str] | None = None) -> int | None:
     add("--model", default=DEFAULT_MODEL, metavar="NAME", help="(%(default)s)")
     add("--weights", type=Path, metavar="FILE", help="other weights than those that ship")
     add("--strength", type=strength, default=1.0, metavar="0..2", help="as of `vdeblur run` (%(default)s)")
+    add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="as of `vdeblur run` (%(default)s)")
     add("--start", type=float, default=0.0, metavar="S", help="seconds to leave out at the beginning (%(default)s)")
     add("--frames", type=whole("--frames", 1), default=24, metavar="N", help="of each clip (%(default)s)")
     add("--json", action="store_true")
     options = parser.parse_args(argv)
     check_model(options.model)
     options.out.mkdir(parents=True, exist_ok=True)
-    engine = Deblurrer(options.model, options.weights, strength=options.strength)
+    engine = Deblurrer(options.model, options.weights, strength=options.strength, shrink=options.shrink)
     found = []
     for path in options.clips:
         before, after = sharpened(path, engine, options.start, options.frames)

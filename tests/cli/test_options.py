@@ -34,9 +34,10 @@ def test_strength_out_of_range(mistake, text):
     assert sentence.startswith("--strength must be between 0 (the source) and 2")
 
 
+@pytest.mark.parametrize("option", ["--threads", "--shrink"])
 @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many"])
-def test_threads_out_of_range(mistake, text):
-    assert "--threads must be a whole number from 1" in mistake("run", "in.mp4", "out.mp4", "--threads", text)
+def test_whole_numbers_out_of_range(mistake, option, text):
+    assert f"{option} must be a whole number from 1" in mistake("run", "in.mp4", "out.mp4", option, text)
 
 
 def test_a_model_that_comes_close():

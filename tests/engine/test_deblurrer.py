@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from vdeblur_fast import Deblurrer, build
 from vdeblur_fast.engine.frame_format import FrameFormat
@@ -17,6 +17,18 @@ from vdeblur_fast.reference.networks import VideoNetwork
 def network():
     torch.manual_seed(0)
     return build("mmp-rnn-tiny").eval()
+
+
+class Unchanging(VideoNetwork):
+    """Gives back the frame: so the order shows."""
+
+    past, future = 2, 2
+
+    def encode(self, frame, state=None):
+        return frame, state
+
+    def decode(self, window, state=None):
+        return window[2], state
 
 
 def clip_of(frames, height, width, seed=0):
@@ -54,18 +66,7 @@ def test_bfloat16_stays_near_float32_at_every_size(name, height, width):
 @pytest.mark.parametrize("frames", [0, 1, 2, 3, 4, 5, 9])
 @pytest.mark.parametrize("mode", ["stream", "windows"])
 def test_every_frame_comes_back_in_order(network, frames, mode):
-    class Numbered(VideoNetwork):
-        """Gives back the frame: so the order shows."""
-
-        past, future = 2, 2
-
-        def encode(self, frame, state=None):
-            return frame, state
-
-        def decode(self, window, state=None):
-            return window[2], state
-
-    engine = Deblurrer(Numbered(), mode=mode, window=6, overlap=4)
+    engine = Deblurrer(Unchanging(), mode=mode, window=6, overlap=4)
     clip = [np.full((5, 7, 3), 20 * i, np.uint8) for i in range(frames)]
     for _ in range(2):  # and again with the same engine
         finished = list(engine.stream(clip))
@@ -164,6 +165,26 @@ def test_strength_blends_with_the_source(network):
     assert all(np.abs(np.float32(a) - b).max() <= 0.51 for a, b in zip(bytes_, wanted, strict=True))
 
 
+@pytest.mark.parametrize(("shrink", "height", "width"), [(2, 68, 80), (2, 67, 81), (3, 64, 96), (4, 5, 200)])
+def test_shrunk_frames_get_what_changes(network, shrink, height, width):
+    clip = clip_of(5, height, width)
+    size = [-(-height // shrink), -(-width // shrink)]
+    small = [interpolate(frame[None], size, mode="area")[0] for frame in clip]
+    sharp = list(Deblurrer(network, precision="fp32", shrink=shrink, strength=1.5).stream(clip))
+    once = Deblurrer(network, precision="fp32").stream(small)
+    changed = [a - b for a, b in zip(once, small, strict=True)]
+    for got, source, change in zip(sharp, clip, changed, strict=True):
+        assert got.shape == source.shape
+        want = source + 1.5 * interpolate(change[None], [height, width], mode="bicubic")[0]
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_shrunk_network_leaves_alone_is_left_alone(network):
+    clip = [np.asarray(frame.permute(1, 2, 0) * 255).astype(np.uint8) for frame in clip_of(3, 70, 75)]
+    same = list(Deblurrer(Unchanging(), shrink=2).stream(clip))
+    assert all(np.array_equal(a, b) for a, b in zip(same, clip, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
 def test_arrays_come_back_as_they_went_in(network, dtype):
     full = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
@@ -233,6 +254,9 @@ def test_wrong_arguments_are_named(network):
         Deblurrer(torch.nn.Conv2d(3, 3, 1))
     with pytest.raises(ValueError, match="strength must be between 0"):
         Deblurrer(network, strength=2.5)
+    for shrink in (0, 1.5):
+        with pytest.raises(ValueError, match="shrink must be a whole number from 1 on"):
+            Deblurrer(network, shrink=shrink)
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

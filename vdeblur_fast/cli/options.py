@@ -34,6 +34,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
     add("--strength", type=strength, default=1.0, metavar="0..2", help="0 the source, 1 sharp, more: sharper still (1)")
+    add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="for long blur: work K times smaller (1)")
     add("--mode", default="stream", choices=MODES, help="a stream, or windows of 20 as papers evaluate")
     add("--frames", type=whole("--frames", 0), metavar="U", help="use at most so many neighbours (gsta-net: 5)")
     add("--lookahead", type=whole("--lookahead", 0), metavar="K", help="neighbours at most K frames ahead; 0 is causal")
@@ -80,6 +81,7 @@ def make_deblurrer(
             device=options.device,
             precision=options.precision,
             strength=options.strength,
+            shrink=options.shrink,
             scene_cuts=options.scene_cuts,
             mode=options.mode,
             accelerate=options.accelerate,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from .. import weights as shipped
 from ..acceleration import accelerate as accelerated
@@ -37,6 +37,9 @@ class Deblurrer:
     device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device), "fp32", "bf16", "fp16".
     strength: 1 is the network's image, 0 the source, between them a blend; up to 2 adds more of what the network
     changed, which looks sharper and is further from the truth.
+    shrink: work on frames so many times smaller, by the mean of their pixels, and add what changes to the source: for
+    blur longer than a network has learned (tens of pixels) and for compression blocks, where little finer than that is
+    left; takes a part in shrink ** 2 of the time.
     scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
     mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share
     `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison. None is 20 and 4,
@@ -65,6 +68,7 @@ class Deblurrer:
         device: str | torch.device = "auto",
         precision: str = "auto",
         strength: float = 1.0,
+        shrink: int = 1,
         scene_cuts: bool = True,
         mode: Literal["stream", "windows"] = "stream",
         window: int | None = None,
@@ -79,10 +83,12 @@ class Deblurrer:
             raise ValueError(
                 f"strength must be between 0 (the source) and {MOST_STRENGTH} (twice the effect), got {strength}"
             )
+        if not (isinstance(shrink, int) and shrink >= 1):
+            raise ValueError(f"shrink must be a whole number from 1 on (1 keeps the frames' size), got {shrink}")
         if mode not in ("stream", "windows"):
             raise ValueError(f'mode must be "stream" or "windows", got {mode!r}')
         self.device = choose_device(device)
-        self.strength = strength
+        self.strength, self.shrink = strength, shrink
         self.network = _prepare(network, weights).to(self.device).eval().requires_grad_(False)
         _limit(self.network, frames, lookahead)
         if accelerate:
@@ -113,7 +119,7 @@ class Deblurrer:
             if self._begins_scene(source):
                 finished = self._finish_scene()
             self._pending.append((format_, source))
-            finished += [self._finish(image) for image in self._scene.push(self._padded(source))]
+            finished += [self._finish(image) for image in self._scene.push(self._padded(self._small(source)))]
         return finished
 
     def flush(self) -> list[Frame]:
@@ -150,9 +156,18 @@ class Deblurrer:
         if self._on_choice:
             self._on_choice(self._number, [self._number + offset for offset in self._scene.chosen])
         self._number += 1
-        height, width = source.shape[-2:]
+        small = self._small(source)
+        height, width = small.shape[-2:]
         sharp = image[..., :height, :width].float()
+        if self.shrink > 1:
+            change = sharp - small.to(self.precision)  # as the network saw it: what it leaves alone does not change
+            sharp = source + interpolate(change, source.shape[-2:], mode="bicubic")
         return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength != 1 else sharp)
+
+    def _small(self, source: torch.Tensor) -> torch.Tensor:
+        if self.shrink == 1:
+            return source
+        return interpolate(source, [-(-side // self.shrink) for side in source.shape[-2:]], mode="area")
 
     def _padded(self, source: torch.Tensor) -> torch.Tensor:
         """Repeats the last row and column up to a size that the network can take."""
