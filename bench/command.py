@@ -23,7 +23,8 @@ from typing import Any
 
 from bench.clip import make_clip
 from bench.sizes import read_size
-from vdeblur_fast.cli.options import DEFAULT_MODEL, check_model, whole
+from vdeblur_fast.cli.options import check_model, whole
+from vdeblur_fast.defaults import DEFAULT_NETWORK
 from vdeblur_fast.errors import UserError, told
 
 WAYS = ("run", "run-plain", "loop")
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.command", description=__doc__.splitlines()[0])
     cores = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     parser.add_argument("ways", nargs="*", metavar="WAY", default=WAYS, help=f"{', '.join(WAYS)}; all of them")
-    parser.add_argument("--network", default=DEFAULT_MODEL, metavar="NAME", help="(%(default)s)")
+    parser.add_argument("--network", default=DEFAULT_NETWORK, metavar="NAME", help="(%(default)s)")
     parser.add_argument("--frames", type=whole("--frames", 1), default=100, metavar="N", help="(%(default)s)")
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="(%(default)s)")
     parser.add_argument("--threads", type=whole("--threads", 1), default=cores, metavar="N", help="(%(default)s)")

@@ -25,7 +25,8 @@ from skimage.measure import blur_effect
 from tqdm import tqdm
 
 from vdeblur_fast import Deblurrer
-from vdeblur_fast.cli.options import DEFAULT_MODEL, check_model, strength, whole
+from vdeblur_fast.cli.options import check_model, strength, whole
+from vdeblur_fast.defaults import DEFAULT_NETWORK
 from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.video import open_reader
 
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> int | None:
     add = parser.add_argument
     add("clips", nargs="+", type=Path, metavar="CLIP", help="videos or folders of images")
     add("--out", type=Path, required=True, metavar="DIR", help="where CLIP.png goes")
-    add("--model", default=DEFAULT_MODEL, metavar="NAME", help="(%(default)s)")
+    add("--model", default=DEFAULT_NETWORK, metavar="NAME", help="(%(default)s)")
     add("--weights", type=Path, metavar="FILE", help="other weights than those that ship")
     add("--strength", type=strength, default=1.0, metavar="0..2", help="as of `vdeblur run` (%(default)s)")
     add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="as of `vdeblur run` (%(default)s)")

@@ -16,7 +16,7 @@ ALLOWED = {
     "training": {"training", "reference", "weights", "device", "errors", "memory"},
     "vdeblur_fast/weights": {"weights", "reference", "errors"},
     "vdeblur_fast/acceleration": {"acceleration", "device", "modules", "ops", "reference", "errors"},
-    "vdeblur_fast/engine": {"engine", "acceleration", "device", "weights", "reference", "errors"},
+    "vdeblur_fast/engine": {"engine", "acceleration", "defaults", "device", "weights", "reference", "errors"},
     "vdeblur_fast/video": {"video", "errors"},
     "vdeblur_fast/inspection": {"inspection", "engine", "video", "reference", "errors"},
     "vdeblur_fast/kernels": {"kernels"},

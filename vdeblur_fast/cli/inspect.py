@@ -8,8 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..defaults import DEFAULT_NETWORK
 from ..errors import UnknownNetwork
-from .options import DEFAULT_MODEL, PRECISIONS, OptionError, check_model, moment, warnings_in_a_sentence, whole
+from .options import PRECISIONS, OptionError, check_model, moment, warnings_in_a_sentence, whole
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="replace a folder that this command has written")
     add("--quiet", action="store_true", help="print errors only")
     add = parser.add_argument_group("the network").add_argument
-    add("--model", default=DEFAULT_MODEL, metavar="NAME", help="see `vdeblur models` (%(default)s)")
+    add("--model", default=DEFAULT_NETWORK, metavar="NAME", help="see `vdeblur models` (%(default)s)")
     add("--weights", metavar="FILE", help="a .safetensors file, instead of the weights that ship")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
@@ -99,7 +100,7 @@ def make_inspector(options: argparse.Namespace, size: tuple[int, int]) -> "Inspe
     if not isinstance(network, VideoNetwork):
         raise UnknownNetwork(
             f"{options.model!r} does not turn frames into frames; inspect a network that it is a part of, such as "
-            f"{DEFAULT_MODEL}"
+            f"{DEFAULT_NETWORK}"
         )
     weights.load(network, options.model, options.weights)
     if options.threads:

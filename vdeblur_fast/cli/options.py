@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..defaults import DEFAULT_NETWORK, MOST_STRENGTH
 from ..errors import UnknownNetwork, UserError
 
 if TYPE_CHECKING:
     from ..engine import Deblurrer
     from ..reference.networks import VideoNetwork
 
-DEFAULT_MODEL = "mmp-rnn-tiny"
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 MODES = ("stream", "windows")
 
@@ -28,7 +28,7 @@ class OptionError(UserError):
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Which network, and how it runs."""
     add = parser.add_argument_group("the network").add_argument
-    add("--model", default=DEFAULT_MODEL, metavar="NAME", help="see `vdeblur models` (%(default)s)")
+    add("--model", default=DEFAULT_NETWORK, metavar="NAME", help="see `vdeblur models` (%(default)s)")
     add("--weights", metavar="FILE", help="a .safetensors file, instead of the weights that ship")
     add("--untrained", action="store_true", help="random weights, to see how fast a network is and what it needs")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
@@ -128,8 +128,10 @@ def check_model(name: str) -> None:
 
 def strength(text: str) -> float:
     value = _float(text)
-    if not 0 <= value <= 2:
-        raise OptionError(f"--strength must be between 0 (the source) and 2 (twice the effect), got {text}")
+    if not 0 <= value <= MOST_STRENGTH:
+        raise OptionError(
+            f"--strength must be between 0 (the source) and {MOST_STRENGTH:g} (twice the effect), got {text}"
+        )
     return value
 
 

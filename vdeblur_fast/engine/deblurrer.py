@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate, pad
 
 from .. import weights as shipped
 from ..acceleration import accelerate as accelerated
+from ..defaults import DEFAULT_NETWORK, MOST_STRENGTH
 from ..device import choose_device, choose_precision
 from ..errors import UnknownNetwork, UnsupportedByNetwork
 from ..reference.networks import VideoNetwork, build, networks
@@ -19,9 +20,6 @@ from .frame_format import Frame, FrameFormat
 from .scene import Scene
 from .scene_cut import SceneCutDetector
 from .windowed_scene import WindowedScene
-
-DEFAULT_NETWORK = "mmp-rnn-tiny"
-MOST_STRENGTH = 2
 
 
 class Deblurrer:
@@ -81,7 +79,7 @@ class Deblurrer:
     ):
         if not 0 <= strength <= MOST_STRENGTH:
             raise ValueError(
-                f"strength must be between 0 (the source) and {MOST_STRENGTH} (twice the effect), got {strength}"
+                f"strength must be between 0 (the source) and {MOST_STRENGTH:g} (twice the effect), got {strength}"
             )
         if not (isinstance(shrink, int) and shrink >= 1):
             raise ValueError(f"shrink must be a whole number from 1 on (1 keeps the frames' size), got {shrink}")
