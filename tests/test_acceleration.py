@@ -168,16 +168,16 @@ def test_a_convolution_does_the_relu_after_it(conv, sizes, norm, precision):
 @torch.inference_mode()
 def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precision):
     torch.manual_seed(0)
-    chain = reference.ResidualDenseNetwork(12, 8, blocks).eval()
+    chain = reference.ResidualDenseNetwork(72, 8, blocks).eval()
     fast = accelerate(chain, precision)
     dtype = fast.acceleration.precision
-    x = torch.randn(2, 12, 9, 14).to(dtype)
+    x = torch.randn(2, 72, 9, 14).to(dtype)
     x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
     want = copy.deepcopy(chain).double()(x.double())
     error, theirs = ((y - want).abs().max() for y in (fast(x), copy.deepcopy(chain).to(dtype)(x)))
     assert error <= 3 * theirs + 1e-6
     again = accelerate(chain, precision)
-    other = reference.ResidualDenseNetwork(12, 8, blocks).eval()
+    other = reference.ResidualDenseNetwork(72, 8, blocks).eval()
     again.load_state_dict(other.state_dict())
     close = 1e-4 if precision == "fp32" else 0.05
     torch.testing.assert_close(again(x), other.to(dtype)(x), rtol=close, atol=close)

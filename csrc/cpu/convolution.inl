@@ -2,7 +2,6 @@
 
 #include "activation.inl"
 #include "runs.inl"
-#include "products.inl"
 #include "winograd.inl"
 
 // The frame and the place of a tile.

@@ -57,7 +57,7 @@ void pointwise_pack(const ConvolutionSizes& n, const float* weight, const float*
     }
 }
 
-int64_t pointwise_workspace(const Convolution& op) { return op.threads * lay_out(op).scratch(); }
+int64_t pointwise_workspace(const Convolution& op) { return op.threads * lay_out(op).room(); }
 
 void pointwise(const Convolution& op) {
   const PointwisePlan k = lay_out(op);
@@ -65,7 +65,7 @@ void pointwise(const Convolution& op) {
   prefer_huge_pages(op.y);
 #pragma omp parallel for schedule(dynamic, kTogether) num_threads(op.threads)
   for (int64_t task = 0; task < op.y.batch * k.rows * k.pieces; ++task)
-    kernel(k, task, op.workspace + omp_get_thread_num() * k.scratch());
+    kernel(k, task, op.workspace + omp_get_thread_num() * k.room());
 }
 
 }  // namespace vdeblur

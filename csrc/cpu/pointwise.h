@@ -1,7 +1,6 @@
 // convolution of 1x1: every pixel by itself, a product of matrices that takes the channels of each picture where they lie.
 //
-// Some pixels at a time: their results are added up picture by picture in a scratch that stays in the first cache, and then
-// stored with all that follows. Shared by the driver and its kernels.
+// Some pixels at a time, whose sums over all pictures stay in registers. Shared by the driver and its kernels.
 #pragma once
 #include "ops.h"
 
@@ -25,13 +24,12 @@ struct PointwisePlaces {
 
 struct PointwisePlan {
   const Convolution& op;
-  int64_t columns;        // of the products
+  int64_t columns;        // of the weights
   int64_t rows, length;   // of pixels: those of the pictures, or one for each frame where in all of them rows join
   int64_t pieces;         // of a row
   const float *bias = nullptr, *weights = nullptr;
   const uint16_t* halves = nullptr;  // the weights in bfloat16
-  int64_t products() const { return kPointwisePixels * columns; }
-  int64_t scratch() const { return products() + kPointwisePixels * op.sizes.inputs; }  // floats
+  int64_t room() const { return kPointwisePixels * op.sizes.inputs; }  // floats: the pixels of a piece
 };
 
 int64_t pointwise_packed_size(const ConvolutionSizes& sizes);

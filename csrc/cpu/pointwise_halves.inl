@@ -22,9 +22,7 @@ void convolve_some(const Piece& piece, int64_t first, int64_t begin, int64_t end
   const Half* weights = k.halves + 2 * begin;
   for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
     const Half* pixels = piece.in<const Half>(*x, first);
-    // Too many pictures for the processor to foresee: the next pixels of this one.
-    if (R > 1 && begin == 0)
-      for (int64_t at = 0; at < R * x->pixel_stride; at += 32) __builtin_prefetch(pixels + R * x->pixel_stride + at);
+    if (R > 1 && begin == 0) ask_for_next(pixels, R * x->pixel_stride);
     for (int64_t c = 0; c < x->channels; c += 2, pixels += 2, weights += 2 * k.columns) {
       Dots<16>::Weights w[NV + 1];
 #pragma GCC unroll 4

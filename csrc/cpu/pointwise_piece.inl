@@ -1,5 +1,12 @@
-// A piece of a row of pixels. Included by the kernels of 1x1 convolutions, which say how the first `count` numbers of a
+// Pieces of rows of pixels. Included by the kernels of 1x1 convolutions, which say how the first `count` numbers of a
 // register are stored: put(to, v, count).
+
+// Asks for as many numbers as a step takes, those of the next step: of too many pictures for the processor to foresee.
+template <class T>
+VDEBLUR_INLINE void ask_for_next(const T* pixels, int64_t numbers) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t at = 0; at < numbers; at += kLine) __builtin_prefetch(pixels + numbers + at);
+}
 
 struct Piece {
   const PointwisePlan& k;

@@ -2,7 +2,6 @@
 // x, stage k computes layer k, the last of them also fuses and stores y.
 
 #include "activation.inl"
-#include "products.inl"
 #include "winograd.inl"
 
 namespace channels {

@@ -8,6 +8,8 @@ namespace vdeblur {
 constexpr int kPatch = 6;  // rows and columns of pixels that a tile of results depends on
 constexpr int kFrequencies = kPatch * kPatch;
 
+constexpr int64_t kRun = 32;  // products added up in one go
+
 // Points at which the polynomials are evaluated: 0, +-a, +-b and infinity. With these the error of float32 is less than
 // twice that of the direct sum; with 1 and 2, which are usual, it is eight times as large.
 constexpr double kA = 0.625, kB = 1.5;

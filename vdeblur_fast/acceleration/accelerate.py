@@ -98,7 +98,7 @@ def accelerate(
     winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
     leave = fills_registers if winograd and wide else lambda _: False
     phased = compute_in_phases(fast, leave) if wide or winograd else 0
-    joined = join_where_they_lie(fast) if winograd else 0
+    joined = join_where_they_lie(fast, dtype) if winograd else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)

@@ -9,6 +9,8 @@ from torch import nn
 from .. import ops
 from ..reference.modules import JoiningConv2d
 
+ENOUGH = {torch.float32: 1, torch.bfloat16: 64}  # channels from which on it wins
+
 
 class FusedJoiningConv2d(JoiningConv2d):
     """`JoiningConv2d` of 1x1, on the fused operator."""
@@ -17,10 +19,11 @@ class FusedJoiningConv2d(JoiningConv2d):
         return ops.convolution(pictures, self.weight, self.bias)
 
 
-def join_where_they_lie(network: nn.Module) -> int:
+def join_where_they_lie(network: nn.Module, dtype: torch.dtype) -> int:
     """Makes every plain 1x1 convolution of `network` that may read several pictures do so without a concatenation, in
-    place -> how many there are."""
+    place, where that is faster in this type -> how many there are."""
     found = [module for module in network.modules() if type(module) is JoiningConv2d and _is_plain(module)]
+    found = [conv for conv in found if conv.in_channels >= ENOUGH[dtype]]
     for conv in found:
         conv.__class__ = FusedJoiningConv2d
     return len(found)
