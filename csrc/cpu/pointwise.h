@@ -1,4 +1,4 @@
-// convolution of 1x1: every pixel by itself, a product of matrices that takes the channels of each picture where they lie.
+// convolution of 1x1: every pixel by itself, a product of matrices that takes each picture's channels where they lie.
 //
 // Some pixels at a time, whose sums over all pictures stay in registers. Shared by the driver and its kernels.
 #pragma once
@@ -9,8 +9,8 @@ namespace vdeblur {
 constexpr int64_t kPointwiseFill = 16;   // outputs are filled up to a multiple: registers, and lines of the cache
 constexpr int64_t kPointwisePixels = 48;  // at once: all numbers of rows divide it
 
-// Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the weights as (input,
-// output), and once more as bfloat16 (pair of inputs, output, 2).
+// Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the weights as
+// (input, output), and once more as bfloat16 (pair of inputs, output, 2).
 struct PointwisePlaces {
   ConvolutionSizes n;
   int64_t weight_size() const { return n.outputs * n.inputs; }

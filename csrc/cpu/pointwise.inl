@@ -21,8 +21,8 @@ void widen_pixels(const Piece& piece, float* room) {
 
 constexpr int64_t kLongest = 96;  // products in one chain of sums: what adds up shorter ones rounds less
 
-// R pixels and NV registers of outputs from `begin` on: the sums over all pictures stay in registers, but for once a chain,
-// and the weights stream from the second cache.
+// R pixels and NV registers of outputs from `begin` on: the sums over all pictures stay in registers, but for once a
+// chain, and the weights stream from the second cache.
 template <class T, int R, int NV>
 void convolve_some(const Piece& piece, const float* room, int64_t first, int64_t begin, int64_t end) {
   const PointwisePlan& k = piece.k;
@@ -44,7 +44,7 @@ void convolve_some(const Piece& piece, const float* room, int64_t first, int64_t
   for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
     const int64_t step = kLies ? x->pixel_stride : x->channels;
     const float* const pixels = kLies ? piece.in<const float>(*x, first) : room + first * step;
-    if (kLies && R > 1 && begin == 0) ask_for_next(pixels, R * step);
+    if (kLies && R > 1 && begin == 0) ask_for_next<T>(*x, pixels, R);
     for (int64_t c = 0, now; c < x->channels; c += now, chain += now, weights += now * k.columns) {
       now = std::min(x->channels - c, kLongest);
       if (chain + now > kLongest) add_up(), chain = 0;
@@ -66,16 +66,16 @@ void convolve_columns(const Piece& piece, const float* room, int64_t begin, int6
 // As many pixels and registers of outputs as there are registers for, outputs in equal shares.
 template <class T>
 void convolve_piece(const Piece& piece, float* room) {
-  constexpr int kMost = kRegisters / 8, kMany = kRegisters / 4;
+  constexpr int kMost = kRegisters / 8;
   if (!std::is_same_v<T, float>) widen_pixels<T>(piece, room);
   const int64_t outputs = piece.k.op.y.channels;
   for (int64_t begin = 0, end; begin < outputs; begin = end) {
     const int64_t left = divide_up(outputs - begin, kWidth), now = divide_up(left, divide_up(left, kMost));
     end = std::min(begin + now * kWidth, outputs);
-    const auto convolve = now == kMost           ? convolve_columns<T, 6, kMost>
-                          : now == kMost - 1     ? convolve_columns<T, 8, kMost - 1>
-                          : now == 2             ? convolve_columns<T, kMany, 2>
-                                                 : convolve_columns<T, 8, 1>;
+    const auto convolve = now == kMost       ? convolve_columns<T, 6, kMost>
+                          : now == kMost - 1 ? convolve_columns<T, 8, kMost - 1>
+                          : now == 2         ? convolve_columns<T, 8, 2>
+                                             : convolve_columns<T, 8, 1>;
     convolve(piece, room, begin, end);
   }
 }

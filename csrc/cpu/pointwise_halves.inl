@@ -22,7 +22,7 @@ void convolve_some(const Piece& piece, int64_t first, int64_t begin, int64_t end
   const Half* weights = k.halves + 2 * begin;
   for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
     const Half* pixels = piece.in<const Half>(*x, first);
-    if (R > 1 && begin == 0) ask_for_next(pixels, R * x->pixel_stride);
+    if (R > 1 && begin == 0) ask_for_next<Half>(*x, pixels, R);
     for (int64_t c = 0; c < x->channels; c += 2, pixels += 2, weights += 2 * k.columns) {
       Dots<16>::Weights w[NV + 1];
 #pragma GCC unroll 4
@@ -56,6 +56,11 @@ void convolve_columns(const Piece& piece, int64_t begin, int64_t end) {
 
 // As many pixels and registers of outputs as there are registers for, outputs in equal shares.
 void convolve_pixels(const PointwisePlan& k, int64_t task, float*) {
+  typedef void (*Columns)(const Piece&, int64_t, int64_t);
+  static constexpr Columns kWhole[] = {nullptr, convolve_columns<8, 1, false>, convolve_columns<8, 2, false>,
+                                       convolve_columns<8, 3, false>, convolve_columns<6, 4, false>};
+  static constexpr Columns kAndHalf[] = {convolve_columns<8, 0, true>, convolve_columns<8, 1, true>,
+                                         convolve_columns<8, 2, true>, convolve_columns<6, 3, true>};
   const Piece piece(k, task);
   for (int64_t begin = 0, end; begin < k.op.y.channels; begin = end) {
     const int64_t left = k.op.y.channels - begin, over = left % kWidth;
@@ -63,11 +68,6 @@ void convolve_pixels(const PointwisePlan& k, int64_t task, float*) {
     const int64_t whole = left / kWidth + (over > kWidth / 2), now = divide_up(whole, divide_up(whole + half, 4));
     const bool ends = now == whole;
     end = ends ? k.op.y.channels : begin + now * kWidth;
-    const auto convolve = now == 0           ? convolve_columns<8, 0, true>
-                          : now == 4         ? convolve_columns<6, 4, false>
-                          : now == 3         ? (half && ends ? convolve_columns<6, 3, true> : convolve_columns<8, 3, false>)
-                          : now == 2         ? (half && ends ? convolve_columns<8, 2, true> : convolve_columns<8, 2, false>)
-                          : (half && ends ? convolve_columns<8, 1, true> : convolve_columns<8, 1, false>);
-    convolve(piece, begin, end);
+    (half && ends ? kAndHalf : kWhole)[now](piece, begin, end);
   }
 }

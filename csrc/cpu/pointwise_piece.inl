@@ -1,11 +1,12 @@
 // Pieces of rows of pixels. Included by the kernels of 1x1 convolutions, which say how the first `count` numbers of a
 // register are stored: put(to, v, count).
 
-// Asks for as many numbers as a step takes, those of the next step: of too many pictures for the processor to foresee.
+// Asks for the pixels after the next `count`, as many, where they lie close: of too many pictures for the processor to
+// foresee.
 template <class T>
-VDEBLUR_INLINE void ask_for_next(const T* pixels, int64_t numbers) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t at = 0; at < numbers; at += kLine) __builtin_prefetch(pixels + numbers + at);
+VDEBLUR_INLINE void ask_for_next(const Frames& x, const void* pixels, int64_t count) {
+  const int64_t bytes = x.pixel_stride == x.channels ? count * x.channels * int64_t(sizeof(T)) : 0;
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(pixels) + bytes + at);
 }
 
 struct Piece {
