@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("recipe", metavar="RECIPE", help=f"one of {', '.join(names())}, or a stage of one that has stages")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
-    add("--prepared", type=Path, nargs="+", metavar="DIR", help="train on samples of `vdeblur_fast.training.prepare`")
+    add("--prepared", type=Path, action="append", metavar="DIR", help="train on samples made before; may come again")
     add(
         "--synthesis",
         default="cpu",

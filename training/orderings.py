@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("papers", nargs="+", choices=[*ORDERINGS], metavar="PAPER", help=f"of {', '.join(ORDERINGS)}")
     add("--data", type=Path, required=True, metavar="DIR", help="folder of sharp clips and stills")
-    add("--prepared", type=Path, nargs="+", metavar="DIR", help="train on samples of `vdeblur_fast.training.prepare`")
+    add("--prepared", type=Path, action="append", metavar="DIR", help="train on samples made before; may come again")
     add("--out", type=Path, required=True, metavar="OUT", help="where everything is written")
     add("--seeds", type=positive, default=3, metavar="N", help="trainings of each network (default 3)")
     add("--steps", type=positive, default=200, metavar="N", help="of each training (default 200)")
@@ -150,7 +150,7 @@ def command(recipe: str, out: Path, seed: int, options: argparse.Namespace) -> l
     typed = [recipe, "--data", options.data, "--out", out, "--seed", seed, "--steps", options.steps]
     typed += ["--batch", options.batch, "--crop", options.crop, "--set", f"warmup={warmup}"]
     typed += ["--val-clips", 0, "--precision", options.precision, "--workers", options.workers]
-    typed += ["--prepared", *options.prepared] if options.prepared else []
+    typed += [part for folder in options.prepared or () for part in ("--prepared", folder)]
     typed += ["--magnitude", _magnitude_net(options.out)] if find(recipe).uses_magnitude() else []
     typed += ["--quiet"] if options.quiet else []
     return [str(part) for part in typed]

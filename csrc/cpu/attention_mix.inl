@@ -262,8 +262,8 @@ inline MixRegisters mix_registers_of(const AttentionMix& op) {
 }
 
 void mix_chunk(const AttentionMix& op, int64_t b, int64_t first, int64_t end, float* scratch) {
-  const bool joined = rows_join(op.estimates) && rows_join(op.logits) && rows_join(op.mixed) &&
-                      (!op.outer.data || rows_join(op.outer));
+  const bool joined = op.estimates.rows_join() && op.logits.rows_join() && op.mixed.rows_join() &&
+                      (!op.outer.data || op.outer.rows_join());
   const auto run = op.estimates.type == Type::float32 ? mix_run<float> : mix_run<uint16_t>;
   const MixRegisters whole = mix_registers_of(op);
   for_each_piece(joined, op.mixed.width, first, end, kMixTask, [&](int64_t at, int64_t n) {

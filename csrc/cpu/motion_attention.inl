@@ -27,7 +27,7 @@ template <class T>
 void attend_chunk_of(const MotionPieces& k, int64_t b, int64_t first, int64_t end, float* magnitudes, int32_t* rows) {
   const Frames &x = k.op.x, &y = k.op.y, &m = k.op.magnitude;
   const int64_t most = x.channel_stride == 1 ? 64 : kMotionRun;  // a pixel's channels stay in the cache between groups
-  const bool joined = rows_join(x) && rows_join(y) && rows_join(m);
+  const bool joined = x.rows_join() && y.rows_join() && m.rows_join();
   const int channels = int(std::min<int64_t>(8, x.channels));
   for_each_piece(joined, x.width, first, end, most, [&](int64_t at, int64_t n) {
     read_run(m, channel_at(m, b, 0, 0) + pixel_at(m, at), n, magnitudes);

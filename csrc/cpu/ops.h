@@ -16,6 +16,8 @@ struct Frames {
   int64_t batch, frames, channels, height, width;
   int64_t batch_stride, frame_stride, channel_stride, row_stride, pixel_stride;
   int64_t pixels() const { return height * width; }
+  // Whether a row goes on where the one above it ends, so that a channel is one long row.
+  bool rows_join() const { return height == 1 || row_stride == width * pixel_stride; }
 };
 
 // `workspace` of each op is uninitialised memory of at least as many floats as its *_workspace says.

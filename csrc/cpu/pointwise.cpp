@@ -17,12 +17,10 @@ namespace {
 
 constexpr int64_t kTogether = 8;  // pieces of a task
 
-bool rows_join(const Frames& f) { return !f.data || f.height == 1 || f.row_stride == f.width * f.pixel_stride; }
-
 PointwisePlan lay_out(const Convolution& op) {
   const PointwisePlaces at{op.sizes};
-  bool joined = rows_join(op.y) && rows_join(op.other);
-  for (int64_t i = 0; i < op.count; ++i) joined = joined && rows_join(op.inputs[i]);
+  bool joined = op.y.rows_join() && (!op.other.data || op.other.rows_join());
+  for (int64_t i = 0; i < op.count; ++i) joined = joined && op.inputs[i].rows_join();
   const int64_t length = joined ? op.y.pixels() : op.y.width;
   PointwisePlan k{op, at.columns(), joined ? 1 : op.y.height, length, divide_up(length, kPointwisePixels)};
   k.bias = op.packed + at.filled_bias();

@@ -1,9 +1,6 @@
 // Runs: neighbouring pixels of one channel. For kernels that look at one pixel at a time. Included by the .inl files
 // that use it.
 
-// Whether a row goes on where the one above it ends, so that a channel is one long row.
-VDEBLUR_INLINE bool rows_join(const Frames& f) { return f.height == 1 || f.row_stride == f.width * f.pixel_stride; }
-
 VDEBLUR_INLINE int64_t channel_at(const Frames& f, int64_t b, int64_t t, int64_t c) {
   return b * f.batch_stride + t * f.frame_stride + c * f.channel_stride;
 }

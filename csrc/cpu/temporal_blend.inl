@@ -33,7 +33,7 @@ template <class T>
 void blend_chunk_of(const TemporalBlend& op, int64_t plane, int64_t first, float* scratch) {
   const Frames &z = op.similarity, &x = op.current, &p = op.previous, &y = op.blended;
   const int64_t b = plane / z.channels, c = plane % z.channels;
-  const bool joined = rows_join(z) && rows_join(x) && rows_join(p) && rows_join(y);
+  const bool joined = z.rows_join() && x.rows_join() && p.rows_join() && y.rows_join();
   const bool together = z.pixel_stride == 1 && x.pixel_stride == 1 && p.pixel_stride == 1 && y.pixel_stride == 1;
   const int64_t end = std::min(first + kBlendChunk, z.pixels());
   const V beta = broadcast(std::clamp(*op.beta, 0.0f, 1.0f));

@@ -37,7 +37,7 @@ class Deblurrer:
     changed, which looks sharper and is further from the truth.
     shrink: work on frames so many times smaller, by the mean of their pixels, and add what changes to the source: for
     blur longer than a network has learned (tens of pixels) and for compression blocks, where little finer than that is
-    left; takes a part in shrink ** 2 of the time.
+    left; the network has shrink ** 2 times less to do.
     scene_cuts: start afresh where the picture jumps to another scene (a change of size always does).
     mode: "stream" carries the state over the whole scene; "windows" runs windows of `window` frames that share
     `overlap` and know nothing of each other, as the papers evaluate: slower, later, for comparison. None is 20 and 4,
@@ -116,8 +116,9 @@ class Deblurrer:
             finished = []
             if self._begins_scene(source):
                 finished = self._finish_scene()
-            self._pending.append((format_, source))
-            finished += [self._finish(image) for image in self._scene.push(self._padded(self._small(source)))]
+            small = self._small(source)
+            self._pending.append((format_, source, small))
+            finished += [self._finish(image) for image in self._scene.push(self._padded(small))]
         return finished
 
     def flush(self) -> list[Frame]:
@@ -137,7 +138,7 @@ class Deblurrer:
         self._scene = self._new_scene()
         self._number = 0  # of the frame that is finished next
         self._cuts = SceneCutDetector()
-        self._pending: deque[tuple[FrameFormat, torch.Tensor]] = deque()
+        self._pending: deque[tuple[FrameFormat, torch.Tensor, torch.Tensor]] = deque()
 
     def _begins_scene(self, source: torch.Tensor) -> bool:
         cut = self._cuts.is_cut(source) if self._detect_cuts else False
@@ -150,11 +151,10 @@ class Deblurrer:
         return finished
 
     def _finish(self, image: torch.Tensor) -> Frame:
-        format_, source = self._pending.popleft()
+        format_, source, small = self._pending.popleft()
         if self._on_choice:
             self._on_choice(self._number, [self._number + offset for offset in self._scene.chosen])
         self._number += 1
-        small = self._small(source)
         height, width = small.shape[-2:]
         sharp = image[..., :height, :width].float()
         if self.shrink > 1:

@@ -35,11 +35,12 @@ def convolution(
     (O * upscale ** 2, I, k, k), k odd, and bias (O * upscale ** 2); other (B, O, H * upscale, W * upscale) of the same
     dtype, or None; activation "relu" or "none" -> (B, O, H * upscale, W * upscale), channels last.
 
-    Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, for kernels of 3x3 and 5x5, computed in float32
-    by Winograd's F(4x4, 3x3) and F(2x2, 5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications
-    and an error up to twice PyTorch's; where a pixel is not finite, so is the result up to three pixels further than by
-    the definition. Nothing is concatenated, and the result is written once. Weights are packed when first seen, and
-    when their values have changed. On a GPU the convolution is cuDNN's, and all that follows it is one pass.
+    Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, kernels of 1x1 without a pixel shuffle are
+    computed as defined, added up in float32; kernels of 3x3 and 5x5 in float32 by Winograd's F(4x4, 3x3) and F(2x2,
+    5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications and an error up to twice PyTorch's;
+    where a pixel is not finite, so is the result up to three pixels further than by the definition. Nothing is
+    concatenated, and the result is written once. Weights are packed when first seen, and when their values have
+    changed. On a GPU the convolution is cuDNN's, and all that follows it is one pass.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.
