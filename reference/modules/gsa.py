@@ -40,6 +40,8 @@ class GlobalSpatioTemporalAttention(nn.Module):
 
     def _attend(self, centre: torch.Tensor, neighbour: torch.Tensor) -> torch.Tensor:
         pair = torch.cat([centre, neighbour], 1)
-        means = pair.mean((2, 3))
-        weights = torch.sigmoid(self.gate[1](ACTIVATIONS[self.activation](self.gate[0](means))))
-        return self.condense(weights[:, :, None, None] * self.pointwise(pair))
+        return self.condense(self.weigh(pair.mean((2, 3)))[..., None, None] * self.pointwise(pair))
+
+    def weigh(self, means: torch.Tensor) -> torch.Tensor:
+        """Means of pairs, (..., 2 channels) -> the weights of their channels, in 0..1."""
+        return torch.sigmoid(self.gate[1](ACTIVATIONS[self.activation](self.gate[0](means))))

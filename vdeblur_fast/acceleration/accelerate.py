@@ -12,6 +12,7 @@ from ..device import choose_precision
 from ..modules import FUSED, RDB
 from ..ops import why_not_fused
 from ..ops.convolution import saves_time
+from .attending import attend_in_one_convolution
 from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .joining import FusedJoiningConv2d, join_where_they_lie
@@ -32,7 +33,8 @@ class Acceleration:
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
-    joined: 1x1 convolutions of several pictures that are not concatenated.
+    joined: 1x1 convolutions of several pictures that are not concatenated. attended: ESTRNN's attention, done by the
+    convolution after it.
     """
 
     device: torch.device
@@ -44,6 +46,7 @@ class Acceleration:
     rectified: int
     filtered: int
     joined: int
+    attended: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -55,6 +58,7 @@ class Acceleration:
         lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
         lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.filtered:3} by Winograd's method"] if self.filtered else []
         lines += [f"  {'Conv2d of several':22} {self.joined:3} without concatenation"] if self.joined else []
+        lines += [f"  {'GSA':22} {self.attended:3} in the convolution after it"] if self.attended else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -98,16 +102,19 @@ def accelerate(
     winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
     leave = fills_registers if winograd and wide else lambda _: False
     phased = compute_in_phases(fast, leave) if wide or winograd else 0
-    joined = join_where_they_lie(fast, dtype) if winograd else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
+    attended = attend_in_one_convolution(fast)
+    joined = join_where_they_lie(fast, dtype) if winograd else 0
     replaced, left = _fuse(fast, like)
     for module in fast.modules():
         if device.type == "cpu" and isinstance(module, NATIVE):
             module.to(memory_format=torch.contiguous_format)
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, left)
+    fast.acceleration = Acceleration(
+        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, left
+    )
     return fast
 
 
