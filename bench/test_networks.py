@@ -17,7 +17,7 @@ from vdeblur_fast.device import cpu_is_fast_at
 
 ON_CPU = [
     (name, 640, 360) for name in ("mmp-rnn-tiny", "mmp-rnn-a3b4c16", "estrnn-c70b7", "strcnn-dtb", "gsta-net-small")
-]
+] + [("david-small", 320, 192)]
 ON_GPU = [
     (name, 1280, 720)
     for name in (

@@ -85,7 +85,7 @@ def test_every_kind_of_block_has_its_fused_body():
 
 
 def _made(kind: type) -> nn.Module:
-    arguments = {reference.RDB: (8, 8), reference.AttentionMix: ()}
+    arguments = {reference.RDB: (8, 8), reference.AttentionMix: (), reference.UpsampleConcat: ()}
     return kind(*arguments.get(kind, (8,)))
 
 
@@ -314,6 +314,14 @@ def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
     want = plain(x)
     monkeypatch.setattr(torch, "cat", None)
     torch.testing.assert_close(fast(x), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not saves_time(torch.bfloat16), reason="in bfloat16 for CPUs without tiles for it")
+def test_in_bfloat16_winograds_method_is_for_what_stays_in_the_cache():
+    few, many = (nn.ModuleList(UNet(3, 3, 64, 1) for _ in range(nets)) for nets in (8, 9))
+    assert accelerate(few, "bf16").acceleration.filtered == 8 * 5
+    assert accelerate(many, "bf16").acceleration.filtered == 0
+    assert accelerate(many, "fp32").acceleration.filtered > 9 * 5
 
 
 def test_weights_lie_as_native_bodies_read_them():

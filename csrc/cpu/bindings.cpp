@@ -145,6 +145,14 @@ PYBIND11_MODULE(_cpu, m) {
                                  at<float>(packed), at<float>(workspace), threads},
                      convolution_workspace, convolution);
         });
+  m.def("upsample_concat",
+        [](Address x, const Layout& x_layout, Address skip, const Layout& skip_layout, Address y,
+           const Layout& y_layout, int threads, Address workspace) {
+          return run(UpsampleConcat{frames(x, x_layout), frames(skip, skip_layout), frames(y, y_layout),
+                                    at<float>(workspace), threads},
+                     upsample_concat_workspace, upsample_concat);
+        });
+
   // As those of residual_dense_block.
   m.def("convolution_pack", [](const std::array<int64_t, 4>& n, Address weight, Address bias, Address packed) {
     const ConvolutionSizes sizes{n[0], n[1], n[2], n[3]};

@@ -160,6 +160,16 @@ void convolution_pack(const ConvolutionSizes& sizes, const float* weight, const 
 // Whether `packed` was made of these very values.
 bool convolution_is_packed(const ConvolutionSizes& sizes, const float* weight, const float* bias, const float* packed);
 
+// Channels side by side everywhere: channel_stride = 1.
+struct UpsampleConcat {
+  Frames x;        // frames = 1
+  Frames skip, y;  // twice as high and wide; y has the channels of x and then those of skip
+  float* workspace;
+  int threads;
+};
+int64_t upsample_concat_workspace(const UpsampleConcat& op);
+void upsample_concat(const UpsampleConcat& op);
+
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
 

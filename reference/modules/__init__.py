@@ -11,6 +11,7 @@ from .non_local import NonLocal
 from .residual_dense_block import RDB
 from .residual_dense_network import ResidualDenseNetwork
 from .strided_conv import StridedConv2d
+from .upsample_concat import UpsampleConcat
 
 __all__ = [
     "DTB",
@@ -24,4 +25,5 @@ __all__ = [
     "NonLocal",
     "ResidualDenseNetwork",
     "StridedConv2d",
+    "UpsampleConcat",
 ]

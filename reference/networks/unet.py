@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, interpolate, max_pool2d, relu_
 
+from ..modules import UpsampleConcat
+
 
 class UNet(nn.Module):
     """A U-Net of 3x3 convolutions: (B, inputs, H, W), H and W multiples of 2 ** poolings -> (B, outputs, H, W).
@@ -32,13 +34,14 @@ class UNet(nn.Module):
             widths.append(channels)
         shapes += [(width, width), (width, outputs)]
         self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in shapes)
+        self.up = UpsampleConcat()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _run(x, self.poolings, self.layer)
 
     def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
-        """Conv(i + 1) of pictures side by side, and the ReLU after all but the last."""
-        y = self.convs[i](beside(pictures))
+        """Conv(i + 1) of one picture, or of one half as large and the encoder's; ReLU after all but the last."""
+        y = self.convs[i](self.up(*pictures) if len(pictures) > 1 else pictures[0])
         return relu_(y) if i < len(self.convs) - 1 else y
 
     @torch.no_grad()
@@ -75,7 +78,7 @@ class Lockstep:
         first = [self._conv(0, alike, inputs[alike.start], groups=1) for alike in self._alike(0, "in_channels")]
 
         def layer(i: int, *pictures: torch.Tensor) -> torch.Tensor:
-            x = beside(pictures, count)
+            x = _beside(pictures, count)
             if i == last:
                 return x
             return relu_(self._conv(i, range(count), x, groups=count) if i else x)
@@ -115,7 +118,7 @@ def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _run(x: torch.Tensor, poolings: int, layer: Callable[..., torch.Tensor]) -> torch.Tensor:
     """The way of x (B, channels, H, W) through a U-Net, or through many; `layer(i, *pictures)` is Conv(i + 1) of one
-    picture, or of one and the encoder's, and the ReLU after it."""
+    picture, or of one half as large and the encoder's, and the ReLU after it."""
     skips: list[torch.Tensor] = []
     numbers = iter(range(4 * poolings + 4))
     for level in range(poolings + 1):
@@ -125,17 +128,16 @@ def _run(x: torch.Tensor, poolings: int, layer: Callable[..., torch.Tensor]) -> 
         skips.append(x)
     skips.pop()
     while skips:
-        x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = layer(next(numbers), x, skips.pop())
         x = layer(next(numbers), x)
     x = layer(next(numbers), x)
     return layer(next(numbers), x)
 
 
-def beside(pictures: Sequence[torch.Tensor], nets: int = 1) -> torch.Tensor:
-    """Of each net the channels of the first picture, then those of the next."""
+def _beside(pictures: Sequence[torch.Tensor], nets: int) -> torch.Tensor:
+    """One picture as it is; of two, the first half as large as the other, what `UpsampleConcat` makes of each net's."""
     if len(pictures) == 1:
         return pictures[0]
-    if nets == 1:
-        return torch.cat(tuple(pictures), 1)
-    return torch.cat([y.unflatten(1, (nets, -1)) for y in pictures], 2).flatten(1, 2)
+    x, skip = pictures
+    x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.cat([y.unflatten(1, (nets, -1)) for y in (x, skip)], 2).flatten(1, 2)

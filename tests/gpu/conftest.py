@@ -14,6 +14,7 @@ from tests.ops import test_residual_dense_block as residual_dense_block
 from tests.ops import test_spatial_squeeze as spatial_squeeze
 from tests.ops import test_temporal_blend as temporal_blend
 from tests.ops import test_temporal_squeeze as temporal_squeeze
+from tests.ops import test_upsample_concat as upsample_concat
 from vdeblur_fast import ops
 from vdeblur_fast.reference import ops as reference
 
@@ -26,6 +27,7 @@ MODULES = (
     attention_mix,
     residual_dense_block,
     convolution,
+    upsample_concat,
 )
 NAMES = tuple(module.__name__.rpartition("test_")[2] for module in MODULES)
 

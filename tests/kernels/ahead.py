@@ -25,6 +25,7 @@ from vdeblur_fast.kernels import (
     spatial_squeeze,
     temporal_blend,
     temporal_squeeze,
+    upsample_concat,
 )
 
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
@@ -60,6 +61,7 @@ def cases():
         yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
     yield from pointwise_cases()
     yield from convolution_cases()
+    yield from upsample_cases()
     yield from dense_cases()
     for frames in (1, 5, temporal_squeeze.MOST_FRAMES):
         yield f"mix-t{frames}", temporal_squeeze.mix_kernel, "fp32", {}, set(), temporal_squeeze.blocks(frames)
@@ -95,6 +97,13 @@ def convolution_cases():
         flags = {"UPSCALE": 1, "ADDS": adds, "FLAT": adds, "ACTIVATION": "relu"}
         ones = {"other_channel_stride"} if adds else set()
         yield f"finish-{kind}-{adds}", convolution.finish_kernel, kind, flags, ones, convolution.blocks()
+
+
+def upsample_cases():
+    """Both pictures channels last."""
+    for kind in ("fp32", "bf16"):
+        ones = {"x_channel_stride", "other_channel_stride"}
+        yield f"upsample-{kind}", upsample_concat.upsample_kernel, kind, {}, ones, upsample_concat.blocks()
 
 
 def dense_cases():

@@ -27,7 +27,18 @@ def compiled(tmp_path_factory) -> list[dict]:
 def test_every_kernel_compiles_for_both_chips(compiled):
     assert {found["target"] for found in compiled} == set(SHARED_MEMORY)
     kinds = {found["name"].partition("-")[0] for found in compiled}
-    assert kinds == {"squeeze", "merge", "mix", "distribute", "blend", "attend", "branches", "dense", "finish"}
+    assert kinds == {
+        "squeeze",
+        "merge",
+        "mix",
+        "distribute",
+        "blend",
+        "attend",
+        "branches",
+        "dense",
+        "finish",
+        "upsample",
+    }
 
 
 def test_no_kernel_spills(compiled):
@@ -43,9 +54,9 @@ def test_every_kernel_fits_into_shared_memory_more_than_once(compiled):
 def test_frames_are_read_and_written_sixteen_bytes_at_a_time(compiled):
     for found in compiled:
         kind = found["name"].partition("-")[0]
-        if kind in ("squeeze", "distribute", "blend", "attend", "branches", "finish"):
+        if kind in ("squeeze", "distribute", "blend", "attend", "branches", "finish", "upsample"):
             assert found["wide_loads"] > 0, found["name"]
-        if kind in ("squeeze", "distribute", "blend", "dense", "finish"):
+        if kind in ("squeeze", "distribute", "blend", "dense", "finish", "upsample"):
             assert found["half_loads"] == 0, found["name"]  # bfloat16 frames are the only half-wide numbers
-        if kind in ("distribute", "blend", "attend", "branches", "dense", "finish"):
+        if kind in ("distribute", "blend", "attend", "branches", "dense", "finish", "upsample"):
             assert found["wide_stores"] > 0, found["name"]

@@ -30,6 +30,7 @@ BROKEN = Version(triton.__version__) < Version("3.7") and Version(numpy.__versio
         "attention_mix",
         "residual_dense_block",
         "convolution",
+        "upsample_concat",
     ],
 )
 def test_the_kernels_pass_the_operators_tests(operator):

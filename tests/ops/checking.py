@@ -97,6 +97,14 @@ def check_counts(operator: Callable, reference: Callable, arguments: Sequence) -
     assert counts[0] == counts[1] > 0
 
 
+def check_counts_nothing(operator: Callable, reference: Callable, arguments: Sequence) -> None:
+    """The FLOP counter, which counts products alone, sees none in the operator, as in the reference."""
+    with FlopCounterMode(display=False) as counter:
+        operator(*arguments)
+        reference(*arguments)
+    assert counter.get_total_flops() == 0
+
+
 def check_threads(function: Callable, numbers: Sequence[int] = (1, 2, 3)) -> None:
     """`function()` is bit for bit the same with these numbers of threads."""
     threads, results = torch.get_num_threads(), []

@@ -11,7 +11,7 @@ from torch import nn
 from ..device import cpu_is_fast_at
 from ..reference.modules import StridedConv2d
 from ..reference.networks.strcnn import ResidualBlock
-from ..reference.networks.unet import UNet, beside
+from ..reference.networks.unet import UNet
 from .folding import FoldedAway, FoldedConv2d
 
 
@@ -74,8 +74,7 @@ class RectifiedUNet(UNet):
     """DAVID's, whose convolutions do the ReLU themselves."""
 
     def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
-        conv = self.convs[i]
-        return conv(beside(pictures)) if isinstance(conv, RectifiedConv2d) else conv(*pictures)
+        return self.convs[i](self.up(*pictures) if len(pictures) > 1 else pictures[0])
 
 
 class RectifiedAway(nn.ReLU):

@@ -21,6 +21,9 @@ ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 MOST = 192 * 64
 # Channels, in and out, from which on it wins in bfloat16, where the products that it saves take half the time.
 ENOUGH_IN_BF16 = 64
+# Pairs of channels of all such convolutions of a network, up to which it wins in bfloat16: the transformed weights of
+# DAVID's 52, 54 MB, drive one another out of the cache, and with them its image took 5 % longer.
+MOST_IN_BF16 = 2**18
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -95,22 +98,24 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
     After everything else that changes convolutions. What the network gives stays the same, to rounding. Where their
     weights are not contiguous they are copied at each call.
     """
-    count = 0
+    found = [module for module in network.modules() if type(module) in FILTERED and _worth_it(module)]
+    if dtype == torch.bfloat16:
+        found = [conv for conv in found if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
+        if sum(conv.in_channels * conv.out_channels for conv in found) > MOST_IN_BF16:
+            return 0
     shuffles = shuffles_of(network)
-    for module in list(network.modules()):
+    for module in network.modules():
         if type(module) is MMPNet:
             module.__class__ = WinogradMMPNet
-        kind, activation = FILTERED.get(type(module), (None, ""))
-        if kind is None or not _worth_it(module) or (dtype == torch.bfloat16 and not _wide(module)):
-            continue
+    for module in found:
+        kind, activation = FILTERED[type(module)]
         module.__class__, module.activation, module.upscale = kind, activation, 1
         if kind is WinogradConv2d and module in shuffles:
             module.upscale, shuffles[module].__class__ = shuffles[module].upscale_factor, ShuffledAway
         if kind is WinogradConvTranspose2d:
             _prepare(module)
             module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
-        count += 1
-    return count
+    return len(found)
 
 
 def fills_registers(conv: nn.Conv2d) -> bool:
@@ -133,10 +138,6 @@ def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
         few_zeros = kernel >= 4  # a pixel's four results have nine taps each, of which a smaller kernel fills a quarter
         return enough and few_zeros and doubles and padding <= 2 and kernel <= padding + 4
     return enough and module.stride == (1, 1) and kernel in (3, 5) and padding == kernel // 2
-
-
-def _wide(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    return min(module.in_channels, module.out_channels) >= ENOUGH_IN_BF16
 
 
 @torch.no_grad()

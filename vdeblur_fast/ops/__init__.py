@@ -10,6 +10,7 @@ from .residual_dense_block import residual_dense_block
 from .spatial_squeeze import SpatialSqueeze, spatial_squeeze
 from .temporal_blend import temporal_blend
 from .temporal_squeeze import temporal_squeeze
+from .upsample_concat import upsample_concat
 
 __all__ = [
     "SpatialSqueeze",
@@ -22,6 +23,7 @@ __all__ = [
     "spatial_squeeze",
     "temporal_blend",
     "temporal_squeeze",
+    "upsample_concat",
     "use_backend",
     "why_not_fused",
 ]

@@ -149,10 +149,6 @@ def _same(sizes: tuple[int, ...], parameters: Sequence[Tensor], packed: Tensor) 
 packed_weights = PackedWeights(_pack, _same)
 
 
-def _channels_side_by_side(x: Tensor) -> Tensor:
-    return x if x.stride(1) == 1 else x.contiguous(memory_format=torch.channels_last)
-
-
 def on_cpu(
     inputs: list[Tensor],
     weight: Tensor,
@@ -165,8 +161,8 @@ def on_cpu(
     y = outputs(inputs, weight, bias, other, upscale)
     if not y.numel():
         return y
-    inputs = [_channels_side_by_side(x) for x in inputs if x.shape[1]]
-    other = None if other is None else _channels_side_by_side(other)
+    inputs = [native.channels_side_by_side(x) for x in inputs if x.shape[1]]
+    other = None if other is None else native.channels_side_by_side(other)
     sizes = weight.shape[1], y.shape[1], weight.shape[-1], upscale
     packed = packed_weights(sizes, [native.plain(weight), native.plain(bias)])
     native.launch(

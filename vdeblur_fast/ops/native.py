@@ -48,6 +48,11 @@ def layout(x: torch.Tensor, turn: bool = True) -> tuple[int, list[int], list[int
     return TYPES[x.dtype], sizes, strides
 
 
+def channels_side_by_side(x: torch.Tensor) -> torch.Tensor:
+    """The tensor itself where a pixel's channels are neighbours in memory, else a copy in which they are."""
+    return x if x.stride(1) == 1 else x.contiguous(memory_format=torch.channels_last)
+
+
 def readable(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor itself where the kernels know its type, else a float32 copy."""
     return tensor if tensor.dtype in TYPES else tensor.to(torch.float32)
