@@ -92,7 +92,9 @@ def _made(kind: type) -> nn.Module:
 @pytest.mark.parametrize("shuffle", [1, 2])
 @pytest.mark.parametrize("sizes", [(16, 28), (17, 30), (12, 9)], ids=str)
 @pytest.mark.parametrize(
-    ("channels", "kernel", "padding", "bias"), [(3, 9, 4, True), (3, (5, 7), (2, 3), False), (1, 5, 0, True)], ids=str
+    ("channels", "kernel", "padding", "bias"),
+    [(3, 9, 4, True), (3, (5, 7), (2, 3), False), (1, 5, 0, True), (1, 3, 1, True)],
+    ids=str,
 )
 @torch.inference_mode()
 def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel, padding, bias, sizes, shuffle):
@@ -108,7 +110,7 @@ def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel
 @pytest.mark.parametrize(
     "conv",
     [
-        nn.Conv2d(6, 3, 3, padding=1),
+        nn.Conv2d(6, 5, 3, padding=1),
         nn.Conv2d(6, 8, 5, padding=2),
         nn.Conv2d(6, 3, 5, stride=2),
         nn.Conv2d(6, 3, 5, padding=2, padding_mode="reflect"),
@@ -226,9 +228,9 @@ def test_a_residual_block_does_its_sum_with_the_last_convolution():
 @torch.inference_mode()
 def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):
     torch.manual_seed(0)
-    plain = DAVID(4, scales=(1, 3), levels=2).eval()
+    plain = DAVID(8, scales=(1, 3), levels=2).eval()
     for parameter in plain.parameters():
-        nn.init.normal_(parameter, 0, 0.1)
+        nn.init.normal_(parameter, 0, 0.07)
     fast = accelerate(plain, "fp32")
     assert fast.acceleration.rectified == 4 * 19 + 3 * 11
     assert fast.state_dict().keys() == plain.state_dict().keys()
@@ -309,7 +311,7 @@ def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
     torch.manual_seed(0)
     plain = UNet(16, 3, 16, 2).eval()
     fast = accelerate(plain, "fp32")
-    assert fast.acceleration.filtered == 12
+    assert (fast.acceleration.filtered, fast.acceleration.phased) == (11, 1)
     x = torch.randn(1, 16, 24, 36)
     want = plain(x)
     monkeypatch.setattr(torch, "cat", None)
@@ -321,7 +323,7 @@ def test_in_bfloat16_winograds_method_is_for_what_stays_in_the_cache():
     few, many = (nn.ModuleList(UNet(3, 3, 64, 1) for _ in range(nets)) for nets in (8, 9))
     assert accelerate(few, "bf16").acceleration.filtered == 8 * 5
     assert accelerate(many, "bf16").acceleration.filtered == 0
-    assert accelerate(many, "fp32").acceleration.filtered > 9 * 5
+    assert accelerate(many, "fp32").acceleration.filtered == 9 * 5
 
 
 def test_weights_lie_as_native_bodies_read_them():

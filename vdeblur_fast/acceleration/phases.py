@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn.functional import conv2d, pixel_shuffle
 
 ENOUGH = 24  # channels for which a convolution is efficient, whatever the registers are
-SMALLEST_KERNEL = 5  # smaller ones grow too much
+# A kernel of 3x3 grows more: it is for images of at most four channels, up to as many as nearly fill one register.
+ENOUGH_OF_3, MOST_OF_3 = 12, 4
 _SHAPES = ((1, 2), (2, 2), (2, 4))
 
 
@@ -57,7 +58,7 @@ def compute_in_phases(network: nn.Module, leave: Callable[[nn.Conv2d], bool] = l
     for conv in found:
         shuffle = shuffles.get(conv)
         conv.__class__, conv.upscale = PhasedConv2d, shuffle.upscale_factor if shuffle else 1
-        conv.phases = _phases(conv.out_channels)
+        conv.phases = _phases(conv)
         if shuffle:
             shuffle.__class__ = ShuffledAway
         _prepare(conv)
@@ -71,8 +72,9 @@ def shuffles_of(network: nn.Module) -> dict[nn.Module, nn.PixelShuffle]:
     return {conv: after for chain in chains for conv, after in pairwise(chain) if type(after) is nn.PixelShuffle}
 
 
-def _phases(channels: int) -> tuple[int, int]:
-    return next((shape for shape in _SHAPES if channels * shape[0] * shape[1] >= ENOUGH), _SHAPES[-1])
+def _phases(conv: nn.Conv2d) -> tuple[int, int]:
+    enough = ENOUGH_OF_3 if 3 in conv.kernel_size else ENOUGH
+    return next((shape for shape in _SHAPES if conv.out_channels * shape[0] * shape[1] >= enough), _SHAPES[-1])
 
 
 def _worth_it(module: nn.Module) -> bool:
@@ -81,8 +83,8 @@ def _worth_it(module: nn.Module) -> bool:
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)
         and (module.stride, module.dilation, module.groups) == ((1, 1), (1, 1), 1)
-        and min(module.kernel_size) >= SMALLEST_KERNEL
-        and module.out_channels <= ENOUGH // 2
+        and min(module.kernel_size) >= 3
+        and module.out_channels <= (MOST_OF_3 if 3 in module.kernel_size else ENOUGH // 2)
         and module.out_channels % 8 != 0
     )
 

@@ -100,7 +100,8 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
     """
     found = [module for module in network.modules() if type(module) in FILTERED and _worth_it(module)]
     if dtype == torch.bfloat16:
-        found = [conv for conv in found if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
+        plain = (conv for conv in found if not isinstance(conv, nn.ConvTranspose2d))  # of which oneDNN wastes nothing
+        found = [conv for conv in plain if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
         if sum(conv.in_channels * conv.out_channels for conv in found) > MOST_IN_BF16:
             return 0
     shuffles = shuffles_of(network)
