@@ -147,9 +147,9 @@ PYBIND11_MODULE(_cpu, m) {
         });
   m.def("upsample_concat",
         [](Address x, const Layout& x_layout, Address skip, const Layout& skip_layout, Address y,
-           const Layout& y_layout, int threads, Address workspace) {
-          return run(UpsampleConcat{frames(x, x_layout), frames(skip, skip_layout), frames(y, y_layout),
-                                    at<float>(workspace), threads},
+           const Layout& y_layout, bool align_corners, bool skip_first, int threads, Address workspace) {
+          return run(UpsampleConcat{frames(x, x_layout), frames(skip, skip_layout), frames(y, y_layout), align_corners,
+                                    skip_first, at<float>(workspace), threads},
                      upsample_concat_workspace, upsample_concat);
         });
 

@@ -163,7 +163,8 @@ bool convolution_is_packed(const ConvolutionSizes& sizes, const float* weight, c
 // Channels side by side everywhere: channel_stride = 1.
 struct UpsampleConcat {
   Frames x;        // frames = 1
-  Frames skip, y;  // twice as high and wide; y has the channels of x and then those of skip
+  Frames skip, y;  // twice as high and wide; y has the channels of x and then those of skip, or
+  bool align_corners, skip_first;  // those of skip first
   float* workspace;
   int threads;
 };

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from ..modules import RDB
+from ..modules import RDB, UpsampleConcat
 
 
 class DoubleConv(nn.Sequential):
@@ -49,7 +49,7 @@ class MMPNet(nn.Module):
         self.up = nn.ModuleList(
             [DoubleConv(d + e, c), DoubleConv(c + c, b), DoubleConv(b + b, a), DoubleConv(a + a, a)]
         )
-        self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+        self.upsample = UpsampleConcat(align_corners=True, skip_first=True)
         self.refine = RDB(a, a // 2)
         self.head = nn.Conv2d(a, 1, 1)
         # Maps start near their usual mean: from 0.5, an L1 regression overshoots into the flat end of the sigmoid and
@@ -71,18 +71,14 @@ class MMPNet(nn.Module):
             skips.append(x)
             x = block(max_pool2d(x, 2))
         for block in self.up:
-            skip = skips.pop()
-            x = self.join(block, skip, self._match(self.upsample(x), skip))
+            x = block(self._beside(x, skips.pop()))
         return torch.sigmoid(self.head(self.refine(x)))
 
-    def join(self, block: nn.Sequential, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """A block on two pictures side by side."""
-        return block(torch.cat([skip, x], 1))
-
-    @staticmethod
-    def _match(x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """Zero-pads x to the size of skip: an odd size lost its last row or column in the pooling."""
-        rows, columns = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
+    def _beside(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """x twice as large and beside skip; zero-padded to the size of skip where that is odd, and lost its last row or
+        column in the pooling."""
+        rows, columns = skip.shape[-2] - 2 * x.shape[-2], skip.shape[-1] - 2 * x.shape[-1]
         if not rows and not columns:
-            return x
-        return pad(x, [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2])
+            return self.upsample(x, skip)
+        x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        return torch.cat([skip, pad(x, [0, columns, 0, rows])], 1)

@@ -101,9 +101,9 @@ def convolution_cases():
 
 def upsample_cases():
     """Both pictures channels last."""
-    for kind in ("fp32", "bf16"):
-        ones = {"x_channel_stride", "other_channel_stride"}
-        yield f"upsample-{kind}", upsample_concat.upsample_kernel, kind, {}, ones, upsample_concat.blocks()
+    for kind, other in product(("fp32", "bf16"), (False, True)):
+        ones, flags = {"x_channel_stride", "other_channel_stride"}, {"ALIGN_CORNERS": other, "SKIP_FIRST": other}
+        yield f"upsample-{kind}-{other}", upsample_concat.upsample_kernel, kind, flags, ones, upsample_concat.blocks()
 
 
 def dense_cases():

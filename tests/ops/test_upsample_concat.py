@@ -39,6 +39,20 @@ def test_upsample_concat_matches_reference(body, fences, sizes, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "b{}c{}d{}h{}w{}".format(*s))
+@pytest.mark.parametrize(("align_corners", "skip_first"), [(True, False), (False, True), (True, True)])
+def test_upsample_concat_otherwise(body, fences, align_corners, skip_first, sizes, dtype):
+    settings = align_corners, skip_first
+    check_values(upsample_concat, reference.upsample_concat, (*given(*sizes, dtype=dtype), *settings))
+
+
+def test_upsample_concat_of_a_large_picture(body, fences):
+    """Places are found in whole numbers: 500 pixels on they are as exact as at the start."""
+    for settings in ((False, False), (True, True)):
+        check_values(upsample_concat, reference.upsample_concat, (*given(1, 1, 1, 3, 500), *settings))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_upsample_concat_views(body, fences, layout, dtype):
     check_values(upsample_concat, reference.upsample_concat, given(c=20, h=9, w=19, layout=layout, dtype=dtype))
@@ -88,13 +102,15 @@ def test_upsample_concat_is_the_same_for_any_number_of_threads(body, fences):
 
 def test_upsample_concat_gradients_are_the_references():
     check_gradients(upsample_concat, reference.upsample_concat, given(1, 6, 2, 3, 5))
+    check_gradients(upsample_concat, reference.upsample_concat, (*given(1, 6, 2, 3, 5), True, True))
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last", "cropped"])
 def test_upsample_concat_opcheck(layout, requires_grad):
     arguments = tuple(a.requires_grad_(requires_grad) for a in given(c=6, d=3, layout=layout))
-    torch.library.opcheck(torch.ops.vdeblur.upsample_concat.default, arguments)
+    for settings in ((False, False), (True, True)):
+        torch.library.opcheck(torch.ops.vdeblur.upsample_concat.default, (*arguments, *settings))
 
 
 def test_upsample_concat_compiles_once():

@@ -2,7 +2,7 @@
 
 Between the features of the window and that convolution's result nothing but the gates is not linear, and the gates
 depend on means alone. So the weights of the one convolution that does all of it are made anew for each frame, from two
-small matrix products, and the features are gone through once instead of seventeen times.
+small matrix products, and the features go through one convolution instead of fourteen.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,10 @@ class OneConvESTRNN(ESTRNN):
     def _weights(self, means: torch.Tensor) -> torch.Tensor:
         """Of the one convolution for each clip: (B, frames, channels) -> (B, frames * channels + 2, outputs, 3, 3), in
         float32."""
-        channels, neighbours = means.shape[2], [i for i in range(means.shape[1]) if i != self.past]
-        others = means[:, neighbours]
-        pairs = torch.cat([means[:, self.past, None].expand_as(others), others], 2)
+        channels = means.shape[2]
+        before, centre, after = means.split([self.past, 1, self.future], 1)
+        others = torch.cat([before, after], 1)
+        pairs = torch.cat([centre.expand_as(others), others], 2)
         gates = self.attention.weigh(pairs).float()
         parts = self.before @ (gates[..., None] * self.after)  # (B, neighbours, 2 channels + 1, outputs * 9)
         own, other, bias = parts.split([channels, channels, 1], 2)

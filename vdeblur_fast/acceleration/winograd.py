@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from .. import ops
-from ..reference.networks.mmp_net import MMPNet
 from .folding import FoldedConv2d
 from .phases import ShuffledAway, shuffles_of
 from .rectified import (
@@ -27,10 +26,10 @@ MOST_IN_BF16 = 2**18
 
 
 class WinogradConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` of pictures side by side, then the pixel shuffle and the activation.
+    """`torch.nn.Conv2d`, then the pixel shuffle and the activation.
 
     Equivalent to:
-        y = torch.nn.functional.conv2d(torch.cat(pictures, 1), weight, bias, padding=weight.shape[-1] // 2)
+        y = torch.nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
         y = torch.nn.functional.pixel_shuffle(y, upscale)
         activation(y if other is None else y + other)
     """
@@ -38,16 +37,16 @@ class WinogradConv2d(nn.Conv2d):
     activation: str
     upscale: int  # of the pixel shuffle after it, if there is one
 
-    def forward(self, *pictures: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
         bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
-        return ops.convolution(pictures, self.weight, bias, other, self.upscale, self.activation)
+        return ops.convolution([x], self.weight, bias, other, self.upscale, self.activation)
 
 
 class WinogradFoldedConv2d(WinogradConv2d):
     """... that has a batch norm in between."""
 
-    def forward(self, *pictures: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
-        return ops.convolution(pictures, self.folded_weight, self.folded_bias, other, activation=self.activation)
+    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+        return ops.convolution([x], self.folded_weight, self.folded_bias, other, activation=self.activation)
 
     def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return self(x, other=other)
@@ -65,19 +64,6 @@ class WinogradConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return ops.convolution([x], self.phase_weight, self.phase_bias, upscale=2, activation=self.activation)
-
-
-class WinogradMMPNet(MMPNet):
-    """`MMPNet` that concatenates nothing for convolutions which read several pictures."""
-
-    def join(self, block: nn.Sequential, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        first, *rest = block
-        if not isinstance(first, WinogradConv2d):
-            return super().join(block, skip, x)
-        x = first(skip, x)
-        for module in rest:
-            x = module(x)
-        return x
 
 
 FILTERED = {
@@ -105,9 +91,6 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
         if sum(conv.in_channels * conv.out_channels for conv in found) > MOST_IN_BF16:
             return 0
     shuffles = shuffles_of(network)
-    for module in network.modules():
-        if type(module) is MMPNet:
-            module.__class__ = WinogradMMPNet
     for module in found:
         kind, activation = FILTERED[type(module)]
         module.__class__, module.activation, module.upscale = kind, activation, 1

@@ -12,11 +12,17 @@ from .launching import Blocks
 
 
 @triton.jit
-def taps(o_y, size):
-    """For places in the large picture: the nearest in the small one, the next nearest, which lies a third as near."""
-    o_near = o_y // 2
-    o_far = o_near + 2 * (o_y % 2) - 1
-    return o_near, tl.minimum(tl.maximum(o_far, 0), size - 1)
+def between_which(o_y, size, ALIGN_CORNERS: tl.constexpr):
+    """For places in the large picture: two of the small one, and how far they lie from the one to the other."""
+    if ALIGN_CORNERS:
+        whole = 2 * size - 1
+        o_at = o_y * (size - 1)
+    else:
+        whole = 4
+        o_at = tl.maximum(2 * o_y - 1, 0)
+    o_first = o_at // whole
+    b_share = (o_at % whole).to(tl.float32) / whole
+    return o_first, tl.minimum(o_first + 1, size - 1), b_share
 
 
 @triton.jit
@@ -37,27 +43,33 @@ def upsample_kernel(
     other_channel_stride,
     other_row_stride,
     other_pixel_stride,
+    ALIGN_CORNERS: tl.constexpr,
+    SKIP_FIRST: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
     i_b = tl.program_id(1).to(tl.int64)
     o_p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     o_channel, o_pixel = o_p % (C + D), o_p // (C + D)
     o_row, o_column = o_pixel // (2 * W), o_pixel % (2 * W)
+    o_own, o_others = o_channel, o_channel - C
+    if SKIP_FIRST:
+        o_own, o_others = o_channel - D, o_channel
+    m_own = (o_own >= 0) & (o_own < C)
     m_p = o_p < P
-    m_x, m_other = m_p & (o_channel < C), m_p & (o_channel >= C)
-    o_near, o_far = taps(o_row, H)
-    o_left, o_right = taps(o_column, W)
-    p_x = x + i_b * x_batch_stride + o_channel.to(tl.int64) * x_channel_stride
-    p_near, p_far = p_x + o_near.to(tl.int64) * x_row_stride, p_x + o_far.to(tl.int64) * x_row_stride
+    m_x, m_other = m_p & m_own, m_p & (o_others >= 0) & (o_others < D)
+    o_upper, o_lower, b_down = between_which(o_row, H, ALIGN_CORNERS)
+    o_left, o_right, b_across = between_which(o_column, W, ALIGN_CORNERS)
+    p_x = x + i_b * x_batch_stride + o_own.to(tl.int64) * x_channel_stride
+    p_upper, p_lower = p_x + o_upper.to(tl.int64) * x_row_stride, p_x + o_lower.to(tl.int64) * x_row_stride
     o_left, o_right = o_left.to(tl.int64) * x_pixel_stride, o_right.to(tl.int64) * x_pixel_stride
-    b_left = 0.75 * tl.load(p_near + o_left, mask=m_x, other=0.0).to(tl.float32)
-    b_left += 0.25 * tl.load(p_far + o_left, mask=m_x, other=0.0).to(tl.float32)
-    b_right = 0.75 * tl.load(p_near + o_right, mask=m_x, other=0.0).to(tl.float32)
-    b_right += 0.25 * tl.load(p_far + o_right, mask=m_x, other=0.0).to(tl.float32)
-    p_other = other + i_b * other_batch_stride + (o_channel - C).to(tl.int64) * other_channel_stride
+    b_left = (1.0 - b_down) * tl.load(p_upper + o_left, mask=m_x, other=0.0).to(tl.float32)
+    b_left += b_down * tl.load(p_lower + o_left, mask=m_x, other=0.0).to(tl.float32)
+    b_right = (1.0 - b_down) * tl.load(p_upper + o_right, mask=m_x, other=0.0).to(tl.float32)
+    b_right += b_down * tl.load(p_lower + o_right, mask=m_x, other=0.0).to(tl.float32)
+    p_other = other + i_b * other_batch_stride + o_others.to(tl.int64) * other_channel_stride
     p_other += o_row.to(tl.int64) * other_row_stride + o_column.to(tl.int64) * other_pixel_stride
     b_other = tl.load(p_other, mask=m_other, other=0.0).to(tl.float32)
-    b_y = tl.where(m_other, b_other, 0.75 * b_left + 0.25 * b_right)
+    b_y = tl.where(m_own, (1.0 - b_across) * b_left + b_across * b_right, b_other)
     tl.store(y + i_b * P + o_p, b_y.to(y.dtype.element_ty), mask=m_p)
 
 
@@ -65,11 +77,11 @@ def blocks() -> Blocks:
     return Blocks({"BLOCK_P": 1024}, 4)
 
 
-def why_not(*_: Tensor) -> list[str]:
+def why_not(*_: Tensor | bool) -> list[str]:
     return []
 
 
-def launch(y: Tensor, x: Tensor, skip: Tensor) -> None:
+def launch(y: Tensor, x: Tensor, skip: Tensor, align_corners: bool, skip_first: bool) -> None:
     """Fills `y` of `vdeblur_fast.ops.upsample_concat.outputs`, on the current stream."""
     batch, channels, height, width = x.shape
     numbers, chosen = y[0].numel(), blocks()
@@ -84,6 +96,8 @@ def launch(y: Tensor, x: Tensor, skip: Tensor) -> None:
         numbers,
         *x.stride(),
         *skip.stride(),
+        ALIGN_CORNERS=align_corners,
+        SKIP_FIRST=skip_first,
         **chosen.sizes,
         **chosen.options(),
     )

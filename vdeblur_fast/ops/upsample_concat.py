@@ -15,20 +15,24 @@ from .registration import operator
 NAME = "upsample_concat"
 
 
-def upsample_concat(x: Tensor, skip: Tensor) -> Tensor:
+def upsample_concat(x: Tensor, skip: Tensor, align_corners: bool = False, skip_first: bool = False) -> Tensor:
     """x twice as large by bilinear interpolation, and skip beside it, fused.
 
     x (B, C, H, W) and skip (B, D, 2H, 2W) of one dtype, in any memory order -> (B, C + D, 2H, 2W), channels last.
+    align_corners: whether the middles of the outermost pixels are aligned, not their edges; skip_first: whether skip's
+    channels come before those of x.
 
     Equivalent to `vdeblur_fast.reference.ops.upsample_concat`. The larger x is never written by itself; computed in
     float32 for float32, bfloat16 and float16.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed pictures.
     """
-    return _upsample_concat(*arguments(x, skip))
+    return _upsample_concat(*arguments(x, skip, align_corners, skip_first))
 
 
-def arguments(x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
+def arguments(
+    x: Tensor, skip: Tensor, align_corners: bool = False, skip_first: bool = False
+) -> tuple[Tensor, Tensor, bool, bool]:
     """The checked arguments, as the registered op takes them."""
     check_shape(NAME, "x", x, dict.fromkeys("BCHW"))
     check_pixels(NAME, x)
@@ -39,13 +43,13 @@ def arguments(x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
     check_together(NAME, x=x, skip=skip)
     if skip.dtype != x.dtype:
         raise TypeError(f"{NAME}: skip must be {x.dtype} as x is, got {skip.dtype}")
-    return x, skip
+    return x, skip, align_corners, skip_first
 
 
 upsample_concat.arguments = arguments
 
 
-def outputs(x: Tensor, skip: Tensor) -> Tensor:
+def outputs(x: Tensor, skip: Tensor, *_: bool) -> Tensor:
     """The result, not yet computed."""
     batch, channels, height, width = skip.shape
     shape = batch, x.shape[1] + channels, height, width
@@ -53,8 +57,8 @@ def outputs(x: Tensor, skip: Tensor) -> Tensor:
 
 
 @operator(outputs, reference)
-def _upsample_concat(x: Tensor, skip: Tensor) -> Tensor:
-    return dispatch.run(NAME, x, skip)
+def _upsample_concat(x: Tensor, skip: Tensor, align_corners: bool, skip_first: bool) -> Tensor:
+    return dispatch.run(NAME, x, skip, align_corners, skip_first)
 
 
 @register_flop_formula(torch.ops.vdeblur.upsample_concat)
@@ -63,15 +67,16 @@ def flops(x_shape: Sequence[int], skip_shape: Sequence[int], *_: Any, **__: Any)
     return 0
 
 
-def _on_reference(x: Tensor, skip: Tensor) -> Tensor:
-    return outputs(x, skip).copy_(reference(x, skip))
+def _on_reference(x: Tensor, skip: Tensor, *settings: bool) -> Tensor:
+    return outputs(x, skip).copy_(reference(x, skip, *settings))
 
 
-def _on_cpu(x: Tensor, skip: Tensor) -> Tensor:
+def _on_cpu(x: Tensor, skip: Tensor, *settings: bool) -> Tensor:
     y = outputs(x, skip)
     if y.numel():
-        frames = [native.channels_side_by_side(picture) for picture in (x, skip)]
-        native.launch(NAME, *(part for frame in (*frames, y) for part in (frame, native.layout(frame, turn=False))))
+        frames = native.channels_side_by_side(x), native.channels_side_by_side(skip), y
+        layouts = (part for frame in frames for part in (frame, native.layout(frame, turn=False)))
+        native.launch(NAME, *layouts, *settings)
     return y
 
 
