@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
+from torch.nn.functional import interpolate, pad
 
 from ..modules import RDB, UpsampleConcat
 
@@ -41,11 +41,13 @@ class MMPNet(nn.Module):
         super().__init__()
         a, b, c, d, e = widths
         self.scale = scale
+        self.reduce = nn.AvgPool2d(scale) if scale > 1 else nn.Identity()
         self.minimum = 16 * scale
         self.stem = nn.Conv2d(3, a, 9, padding=4)
         self.down = nn.ModuleList(
             [DoubleConv(a, a), DoubleConv(a, b), DoubleConv(b, c), DoubleConv(c, d), DoubleConv(d, e)]
         )
+        self.pool = nn.MaxPool2d(2)
         self.up = nn.ModuleList(
             [DoubleConv(d + e, c), DoubleConv(c + c, b), DoubleConv(b + b, a), DoubleConv(a + a, a)]
         )
@@ -62,14 +64,11 @@ class MMPNet(nn.Module):
                 f"MMPNet: frames must be at least {self.minimum} pixels high and wide, "
                 f"got {frame.shape[-2]}x{frame.shape[-1]}; pad them"
             )
-        x = frame - 0.5
-        if self.scale > 1:
-            x = avg_pool2d(x, self.scale)
-        x = self.down[0](self.stem(x))
+        x = self.down[0](self.stem(self.reduce(frame - 0.5)))
         skips = []
         for block in self.down[1:]:
             skips.append(x)
-            x = block(max_pool2d(x, 2))
+            x = block(self.pool(x))
         for block in self.up:
             x = block(self._beside(x, skips.pop()))
         return torch.sigmoid(self.head(self.refine(x)))

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import torch
 from torch import nn
-from torch.nn.functional import conv2d, interpolate, max_pool2d, relu_
+from torch.nn.functional import conv2d, interpolate, relu_
 
 from ..modules import UpsampleConcat
 
@@ -34,10 +34,11 @@ class UNet(nn.Module):
             widths.append(channels)
         shapes += [(width, width), (width, outputs)]
         self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in shapes)
+        self.down = nn.MaxPool2d(2)
         self.up = UpsampleConcat()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _run(x, self.poolings, self.layer)
+        return _run(x, self.poolings, self.down, self.layer)
 
     def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
         """Conv(i + 1) of one picture, or of one half as large and the encoder's; ReLU after all but the last."""
@@ -70,6 +71,7 @@ class Lockstep:
 
     def __init__(self, nets: Sequence[UNet]):
         self.nets = list(nets)
+        self.down = nn.MaxPool2d(2)
         self._joined: dict[tuple[int, int, int], tuple[tuple, torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -83,7 +85,7 @@ class Lockstep:
                 return x
             return relu_(self._conv(i, range(count), x, groups=count) if i else x)
 
-        x = _run(torch.cat(first, 1), self.nets[0].poolings, layer).unflatten(1, (count, -1))
+        x = _run(torch.cat(first, 1), self.nets[0].poolings, self.down, layer).unflatten(1, (count, -1))
         outputs = []
         for alike in self._alike(last, "out_channels"):
             part = x[:, alike.start : alike.stop].flatten(1, 2)
@@ -116,13 +118,14 @@ def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([conv.weight for conv in convs]).contiguous(), torch.cat([conv.bias for conv in convs])
 
 
-def _run(x: torch.Tensor, poolings: int, layer: Callable[..., torch.Tensor]) -> torch.Tensor:
-    """The way of x (B, channels, H, W) through a U-Net, or through many; `layer(i, *pictures)` is Conv(i + 1) of one
-    picture, or of one half as large and the encoder's, and the ReLU after it."""
+def _run(x: torch.Tensor, poolings: int, down: nn.Module, layer: Callable[..., torch.Tensor]) -> torch.Tensor:
+    """The way of x (B, channels, H, W) through a U-Net, or through many; `down` halves it, and
+    `layer(i, *pictures)` is Conv(i + 1) of one picture, or of one half as large and the encoder's, and the ReLU after
+    it."""
     skips: list[torch.Tensor] = []
     numbers = iter(range(4 * poolings + 4))
     for level in range(poolings + 1):
-        x = max_pool2d(x, 2) if level else x
+        x = down(x) if level else x
         for _ in range(2):
             x = layer(next(numbers), x)
         skips.append(x)

@@ -17,6 +17,7 @@ from .folding import fold_batch_norms
 from .graphs import capture_steps
 from .joining import FusedJoiningConv2d, join_where_they_lie
 from .phases import compute_in_phases
+from .pooling import pool_otherwise
 from .rectified import rectify
 from .winograd import WinogradConv2d, WinogradConvTranspose2d, fills_registers, filter_by_winograd
 
@@ -34,7 +35,7 @@ class Acceleration:
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
     joined: 1x1 convolutions of several pictures that are not concatenated. attended: ESTRNN's attention, done by the
-    convolution after it.
+    convolution after it. pooled: poolings as a maximum or a convolution.
     """
 
     device: torch.device
@@ -47,6 +48,7 @@ class Acceleration:
     filtered: int
     joined: int
     attended: int
+    pooled: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -59,6 +61,7 @@ class Acceleration:
         lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.filtered:3} by Winograd's method"] if self.filtered else []
         lines += [f"  {'Conv2d of several':22} {self.joined:3} without concatenation"] if self.joined else []
         lines += [f"  {'GSA':22} {self.attended:3} in the convolution after it"] if self.attended else []
+        lines += [f"  {'MaxPool2d, AvgPool2d':22} {self.pooled:3} as maximum or convolution"] if self.pooled else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -106,6 +109,7 @@ def accelerate(
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     attended = attend_in_one_convolution(fast)
+    pooled = pool_otherwise(fast) if device.type == "cpu" else 0
     joined = join_where_they_lie(fast, dtype) if winograd else 0
     replaced, left = _fuse(fast, like)
     for module in fast.modules():
@@ -113,7 +117,7 @@ def accelerate(
             module.to(memory_format=torch.contiguous_format)
     left |= capture_steps(fast, device)
     fast.acceleration = Acceleration(
-        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, left
+        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, pooled, left
     )
     return fast
 

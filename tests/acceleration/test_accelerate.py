@@ -1,0 +1,141 @@
+"""accelerate: the same network, faster, and nothing of the one it was given changed."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import vdeblur_fast
+from vdeblur_fast import accelerate
+from vdeblur_fast.acceleration.phases import PhasedConv2d
+from vdeblur_fast.errors import DeviceError
+from vdeblur_fast.modules import FUSED
+from vdeblur_fast.reference import modules as reference
+from vdeblur_fast.reference.networks import VideoNetwork
+
+NAMES = ("mmp-rnn-tiny", "mmp-net-tiny", "estrnn-c70b7", "strcnn-dtb", "gsta-net3")
+
+
+def network(name: str) -> nn.Module:
+    """With batch norms that have seen something, as after training."""
+    torch.manual_seed(0)
+    found = vdeblur_fast.build(name).eval()
+    for module in found.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 2)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+    return found
+
+
+def picture(found: nn.Module, frames: int = 3) -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.rand(1, frames, 3, 32, 48) if isinstance(found, VideoNetwork) else torch.rand(1, 3, 32, 48)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_gives_the_same(name):
+    plain = network(name)
+    fast = accelerate(plain, "fp32")
+    x = picture(plain)
+    with torch.inference_mode():
+        want, got = plain(x), fast(x)
+    error = (got - want).square().mean() / want.square().mean()
+    assert error < 1e-9  # 90 dB
+    assert not torch.equal(got, x)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_network_given_is_left_as_it_was_and_the_state_dict_stays(name):
+    plain = network(name).train()
+    before, kinds = copy.deepcopy(plain.state_dict()), [type(module) for module in plain.modules()]
+    fast = accelerate(plain, "fp32")
+    assert [type(module) for module in plain.modules()] == kinds
+    assert plain.training
+    assert any(parameter.requires_grad for parameter in plain.parameters())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    for other in (plain.state_dict(), fast.state_dict()):
+        assert list(other) == list(before)
+        assert all(torch.equal(value, before[key]) for key, value in other.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_loaded_later_count(name):
+    plain = network(name)
+    torch.manual_seed(7)
+    fast = accelerate(vdeblur_fast.build(name), "fp32")
+    fast.load_state_dict(plain.state_dict())
+    x = picture(plain)
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-5)
+
+
+def test_every_kind_of_block_has_its_fused_body():
+    blocks = nn.ModuleDict({kind.__name__: _made(kind) for kind in FUSED})
+    fast = accelerate(blocks, "fp32")
+    assert fast.acceleration.replaced == dict.fromkeys(blocks, 1)
+    assert all(type(fast[kind.__name__]) is fused for kind, fused in FUSED.items())
+
+
+def _made(kind: type) -> nn.Module:
+    arguments = {reference.RDB: (8, 8), reference.AttentionMix: (), reference.UpsampleConcat: ()}
+    return kind(*arguments.get(kind, (8,)))
+
+
+def test_weights_lie_as_native_bodies_read_them():
+    fast = accelerate(network("mmp-rnn-tiny"), "fp32")
+    assert all(conv.weight.is_contiguous() for conv in fast.align.blocks[0].dense)
+    assert fast.align.conv.weight.is_contiguous()
+    assert fast.align.fuse.weight.is_contiguous(memory_format=torch.channels_last)
+    assert isinstance(fast.skip, PhasedConv2d)
+
+
+def test_what_was_done_is_said():
+    said = str(accelerate(network("mmp-rnn-tiny"), "fp32").acceleration)
+    assert "cpu" in said
+    assert "float32" in said
+    assert "MMAM" in said
+    assert "BatchNorm2d" in said
+
+
+def test_a_backend_of_choice_is_respected(monkeypatch):
+    monkeypatch.setenv("VDEBLUR_BACKEND", "reference")
+    fast = accelerate(network("mmp-rnn-tiny"), "fp32")
+    assert not fast.acceleration.replaced
+    assert "reference" in fast.acceleration.left["MMAM"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("mmp-rnn-tiny",), TypeError, "network must be a torch.nn.Module, got str"),
+        ((nn.Identity(), "fp8"), DeviceError, "fp8"),
+        ((nn.Identity(), "auto", "NHWC"), ValueError, "NHWC"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        accelerate(*arguments)
+
+
+@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.uint8])
+def test_a_clip_of_another_dtype_is_named(given):
+    fast, clip = accelerate(network("strcnn-dtb"), "bf16"), torch.zeros(1, 3, 3, 32, 32, dtype=given)
+    with pytest.raises(TypeError, match=rf"the clip is {given} on cpu, the network torch.bfloat16 on cpu; convert"):
+        fast(clip)
+    assert fast(clip.to("cpu", torch.bfloat16)).dtype == torch.bfloat16
+    with pytest.raises(TypeError, match=r"the clip is torch.float32 on meta, the network torch.float32 on cpu"):
+        network("strcnn-dtb")(torch.zeros(1, 3, 3, 32, 32, device="meta"))
+
+
+def test_the_function_stays_a_function():
+    """A module of the same name would take its place once imported."""
+    from vdeblur_fast import Deblurrer
+
+    assert callable(vdeblur_fast.accelerate)
+    deblurrer = Deblurrer(network("mmp-rnn-tiny"))
+    assert deblurrer.network.acceleration.replaced
+    assert not hasattr(Deblurrer(network("mmp-rnn-tiny"), accelerate=False).network, "acceleration")
+    assert callable(vdeblur_fast.accelerate)

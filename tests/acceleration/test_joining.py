@@ -1,0 +1,32 @@
+"""1x1 convolutions that concatenate nothing."""
+
+import copy
+
+import pytest
+import torch
+
+from vdeblur_fast import accelerate
+from vdeblur_fast.ops.convolution import saves_time
+from vdeblur_fast.reference import modules as reference
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("blocks", [1, 4])
+@torch.inference_mode()
+def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precision):
+    torch.manual_seed(0)
+    chain = reference.ResidualDenseNetwork(72, 8, blocks).eval()
+    fast = accelerate(chain, precision)
+    dtype = fast.acceleration.precision
+    x = torch.randn(2, 72, 9, 14).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+    want = copy.deepcopy(chain).double()(x.double())
+    error, theirs = ((y - want).abs().max() for y in (fast(x), copy.deepcopy(chain).to(dtype)(x)))
+    assert error <= 3 * theirs + 1e-6
+    again = accelerate(chain, precision)
+    other = reference.ResidualDenseNetwork(72, 8, blocks).eval()
+    again.load_state_dict(other.state_dict())
+    close = 1e-4 if precision == "fp32" else 0.05
+    torch.testing.assert_close(again(x), other.to(dtype)(x), rtol=close, atol=close)
+    assert (fast.acceleration.joined == 1) == saves_time(dtype) == ("without concatenation" in str(fast.acceleration))

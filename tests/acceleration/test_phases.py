@@ -1,0 +1,44 @@
+"""Convolutions to an image, several pixels at once."""
+
+import pytest
+import torch
+from torch import nn
+
+from vdeblur_fast import accelerate
+
+
+@pytest.mark.parametrize("shuffle", [1, 2])
+@pytest.mark.parametrize("sizes", [(16, 28), (17, 30), (12, 9)], ids=str)
+@pytest.mark.parametrize(
+    ("channels", "kernel", "padding", "bias"),
+    [(3, 9, 4, True), (3, (5, 7), (2, 3), False), (1, 5, 0, True), (1, 3, 1, True)],
+    ids=str,
+)
+@torch.inference_mode()
+def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel, padding, bias, sizes, shuffle):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(6, channels * shuffle**2, kernel, padding=padding, bias=bias)
+    plain = nn.Sequential(conv, nn.PixelShuffle(shuffle)) if shuffle > 1 else conv
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.phased == 1
+    x = torch.randn(2, 6, *sizes)
+    torch.testing.assert_close(fast(x), plain(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(6, 5, 3, padding=1),
+        nn.Conv2d(6, 8, 5, padding=2),
+        nn.Conv2d(6, 3, 5, stride=2),
+        nn.Conv2d(6, 3, 5, padding=2, padding_mode="reflect"),
+        nn.Conv2d(6, 3, 5, padding="same"),
+        nn.Conv2d(6, 3, 5, dilation=2),
+        nn.Conv2d(6, 6, 5, groups=2),
+    ],
+    ids=str,
+)
+def test_other_convolutions_are_left_alone(conv):
+    fast = accelerate(conv, "fp32")
+    assert type(fast) is nn.Conv2d
+    assert not fast.acceleration.phased

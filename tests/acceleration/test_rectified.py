@@ -1,0 +1,80 @@
+"""Convolutions that do the ReLU after them, and a residual block's sum."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from vdeblur_fast import accelerate
+from vdeblur_fast.device import cpu_is_fast_at
+from vdeblur_fast.reference import modules as reference
+from vdeblur_fast.reference.networks import DAVID
+from vdeblur_fast.reference.networks.strcnn import ResidualBlock
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize(
+    ("conv", "sizes"),
+    [
+        (nn.Conv2d(6, 8, 3, padding=1), (9, 14)),
+        (nn.Conv2d(6, 9, (3, 5), (2, 1), (1, 2), bias=False), (9, 14)),
+        (nn.Conv2d(6, 8, 3, padding=2, dilation=2, groups=2), (9, 14)),
+        (reference.StridedConv2d(6, 8, 3, 2, 1), (9, 14)),
+        (reference.StridedConv2d(6, 8, 3, 2, 1), (16, 1)),
+        (nn.ConvTranspose2d(6, 8, 3, 2, 1, output_padding=1), (9, 14)),
+    ],
+    ids=str,
+)
+@torch.inference_mode()
+def test_a_convolution_does_the_relu_after_it(conv, sizes, norm, precision):
+    if not cpu_is_fast_at(precision):
+        pytest.skip(f"this CPU has no {precision} products")
+    torch.manual_seed(0)
+    conv = copy.deepcopy(conv)
+    last = nn.BatchNorm2d(conv.out_channels) if norm and type(conv) is nn.Conv2d else nn.Identity()
+    layers = [conv, last, nn.ReLU(), nn.Conv2d(conv.out_channels, 3, 1)]
+    plain = nn.Sequential(*(layer for layer in layers if type(layer) is not nn.Identity)).eval()
+    if norm:
+        plain = nn.Sequential(plain)  # nested chains are found too
+    fast = accelerate(plain, precision)
+    assert fast.acceleration.rectified == 1
+    x = torch.randn(2, 6, *sizes).to(fast.acceleration.precision)
+    want, usual = copy.deepcopy(plain).double()(x.double()), copy.deepcopy(plain).to(x.dtype)(x)
+    error, theirs = ((y - want).square().mean().sqrt() for y in (fast(x), usual))
+    assert error <= 1.5 * theirs + 1e-7
+    other = copy.deepcopy(plain)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter)
+    fast.load_state_dict(other.state_dict())
+    torch.testing.assert_close(fast(x).double(), other.double()(x.double()), rtol=0.05, atol=0.2)
+
+
+def test_a_residual_block_does_its_sum_with_the_last_convolution():
+    block = ResidualBlock(16).eval()
+    for norm in (block.body[1], block.body[4]):
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+    fast = accelerate(block, "fp32")
+    assert fast.acceleration.rectified == 2
+    assert "before ReLU" in str(fast.acceleration)
+    x = torch.randn(2, 16, 7, 9)
+    kept = x.clone()
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(x), block(x), rtol=1e-5, atol=1e-5)
+    assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+@torch.inference_mode()
+def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):
+    torch.manual_seed(0)
+    plain = DAVID(8, scales=(1, 3), levels=2).eval()
+    for parameter in plain.parameters():
+        nn.init.normal_(parameter, 0, 0.07)
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.rectified == 4 * 19 + 3 * 11
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    fast.lockstep = plain.lockstep = lockstep
+    window = [torch.rand(2, 3, 32, 48) for _ in range(3)]
+    torch.testing.assert_close(fast.decode(window)[0], plain.decode(window)[0], rtol=1e-5, atol=1e-5)
