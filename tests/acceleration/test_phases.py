@@ -1,10 +1,11 @@
-"""Convolutions to an image, several pixels at once."""
+"""Convolutions to few channels, several pixels at once."""
 
 import pytest
 import torch
 from torch import nn
 
 from vdeblur_fast import accelerate
+from vdeblur_fast.reference.modules import DTB, RDB
 
 
 @pytest.mark.parametrize("shuffle", [1, 2])
@@ -28,8 +29,8 @@ def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel
 @pytest.mark.parametrize(
     "conv",
     [
-        nn.Conv2d(6, 5, 3, padding=1),
-        nn.Conv2d(6, 8, 5, padding=2),
+        nn.Conv2d(6, 3, 1),
+        nn.Conv2d(6, 17, 3, padding=1),
         nn.Conv2d(6, 3, 5, stride=2),
         nn.Conv2d(6, 3, 5, padding=2, padding_mode="reflect"),
         nn.Conv2d(6, 3, 5, padding="same"),
@@ -42,3 +43,9 @@ def test_other_convolutions_are_left_alone(conv):
     fast = accelerate(conv, "fp32")
     assert type(fast) is nn.Conv2d
     assert not fast.acceleration.phased
+
+
+def test_convolutions_within_fused_blocks_are_theirs():
+    for block in (RDB(16, 4), DTB(16)):
+        done = accelerate(block, "fp32").acceleration
+        assert (done.phased, done.filtered, done.rectified) == (0, 0, 0)

@@ -20,7 +20,7 @@ from vdeblur_fast.reference.networks.unet import UNet
         ([nn.Conv2d(16, 9, 3, padding=1)], 1),
         ([nn.Conv2d(24, 40, 5, padding=2), nn.ReLU()], 1),
         ([nn.Conv2d(8, 32, 5, padding=2), nn.ReLU()], 1),
-        ([nn.Conv2d(16, 12, 5, padding=2), nn.PixelShuffle(2)], 1),
+        ([nn.Conv2d(16, 48, 5, padding=2), nn.PixelShuffle(2)], 1),
         ([nn.Conv2d(16, 20, 3, padding=1), nn.BatchNorm2d(20), nn.ReLU(), nn.Conv2d(20, 16, 3, padding=1)], 2),
         ([ResidualBlock(16), ResidualBlock(16)], 4),
         ([nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU()], 1),

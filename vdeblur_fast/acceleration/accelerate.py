@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..device import choose_precision
-from ..modules import FUSED, RDB
+from ..modules import DTB, FUSED, RDB
 from ..ops import why_not_fused
 from ..ops.convolution import saves_time
 from .attending import attend_in_one_convolution
@@ -19,12 +19,12 @@ from .joining import FusedJoiningConv2d, join_where_they_lie
 from .phases import compute_in_phases
 from .pooling import pool_otherwise
 from .rectified import rectify
-from .winograd import WinogradConv2d, WinogradConvTranspose2d, fills_registers, filter_by_winograd
+from .winograd import WinogradConv2d, WinogradConvTranspose2d, filter_by_winograd
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 # On the CPU the bodies of these copy weights that are not contiguous, at each call.
-NATIVE = (RDB, FusedJoiningConv2d, WinogradConv2d, WinogradConvTranspose2d)
+NATIVE = (DTB, RDB, FusedJoiningConv2d, WinogradConv2d, WinogradConvTranspose2d)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,8 @@ def accelerate(
     # Measured on CPUs: in float32, and in bfloat16 where it has no tiles.
     wide = device.type == "cpu" and dtype == torch.float32
     winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
-    leave = fills_registers if winograd and wide else lambda _: False
-    phased = compute_in_phases(fast, leave) if wide or winograd else 0
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
+    phased = compute_in_phases(fast) if wide or winograd else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     fast = fast.to(dtype=dtype, memory_format=layout)
     attended = attend_in_one_convolution(fast)

@@ -108,7 +108,7 @@ def rectify(network: nn.Module, dtype: torch.dtype) -> int:
         elif type(module) is ResidualBlock and type(module.body[3]) is FoldedConv2d:
             module.__class__, module.body[3].__class__ = FusedResidualBlock, AddedFoldedConv2d
             count += 1
-        elif type(module) is UNet and all(type(conv) is nn.Conv2d for conv in module.convs[:-1]):
+        elif type(module) is UNet and all(type(conv) is nn.Conv2d for conv in module.convs):
             module.__class__ = RectifiedUNet
             for conv in module.convs[:-1]:
                 conv.__class__ = RectifiedConv2d

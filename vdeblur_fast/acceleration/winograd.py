@@ -6,6 +6,7 @@ from torch import nn
 
 from .. import ops
 from .folding import FoldedConv2d
+from .outside import outside_of_blocks
 from .phases import ShuffledAway, shuffles_of
 from .rectified import (
     AddedFoldedConv2d,
@@ -14,7 +15,7 @@ from .rectified import (
     RectifiedFoldedConv2d,
 )
 
-ENOUGH = 12  # input channels from which on it wins, whatever the outputs
+ENOUGH = 12  # input channels from which on it wins, whatever the outputs; and outputs for each place of a pixel shuffle
 # Pairs of channels up to which it wins: the transformed weights of more, four times what they were, leave the cache
 # from one frame to the next.
 MOST = 192 * 64
@@ -84,7 +85,7 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
     After everything else that changes convolutions. What the network gives stays the same, to rounding. Where their
     weights are not contiguous they are copied at each call.
     """
-    found = [module for module in network.modules() if type(module) in FILTERED and _worth_it(module)]
+    found = [module for module in outside_of_blocks(network) if type(module) in FILTERED and _worth_it(module)]
     if dtype == torch.bfloat16:
         plain = (conv for conv in found if not isinstance(conv, nn.ConvTranspose2d))  # of which oneDNN wastes nothing
         found = [conv for conv in plain if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
@@ -94,17 +95,13 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
     for module in found:
         kind, activation = FILTERED[type(module)]
         module.__class__, module.activation, module.upscale = kind, activation, 1
-        if kind is WinogradConv2d and module in shuffles:
-            module.upscale, shuffles[module].__class__ = shuffles[module].upscale_factor, ShuffledAway
+        up = shuffles[module].upscale_factor if module in shuffles else 1
+        if kind is WinogradConv2d and up > 1 and module.out_channels >= ENOUGH * up**2:  # else registers stay empty
+            module.upscale, shuffles[module].__class__ = up, ShuffledAway
         if kind is WinogradConvTranspose2d:
             _prepare(module)
             module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
     return len(found)
-
-
-def fills_registers(conv: nn.Conv2d) -> bool:
-    """Whether this convolution to few channels has enough of them, so that phases would be slower."""
-    return conv.out_channels > ENOUGH // 2 and conv.kernel_size == (5, 5) and _worth_it(conv)
 
 
 def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
