@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from vdeblur_fast.reference.modules import UpsampleConcat
 from vdeblur_fast.reference.networks import VideoNetwork
 
 
@@ -33,6 +34,8 @@ def _paper(module: nn.Module, x: torch.Tensor, y: torch.Tensor, batch_norm: int)
             return batch_norm * x.numel()
         case nn.Upsample():
             return 11 * y.numel()
+        case UpsampleConcat():
+            return 11 * 4 * x.numel()
         case nn.LeakyReLU():
             return x.numel()
         case nn.AdaptiveAvgPool2d():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import pad
 
 from ..modules import RDB, UpsampleConcat
 
@@ -51,7 +51,8 @@ class MMPNet(nn.Module):
         self.up = nn.ModuleList(
             [DoubleConv(d + e, c), DoubleConv(c + c, b), DoubleConv(b + b, a), DoubleConv(a + a, a)]
         )
-        self.upsample = UpsampleConcat(align_corners=True, skip_first=True)
+        self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+        self.upsample_concat = UpsampleConcat(align_corners=True, skip_first=True)
         self.refine = RDB(a, a // 2)
         self.head = nn.Conv2d(a, 1, 1)
         # Maps start near their usual mean: from 0.5, an L1 regression overshoots into the flat end of the sigmoid and
@@ -78,6 +79,5 @@ class MMPNet(nn.Module):
         column in the pooling."""
         rows, columns = skip.shape[-2] - 2 * x.shape[-2], skip.shape[-1] - 2 * x.shape[-1]
         if not rows and not columns:
-            return self.upsample(x, skip)
-        x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-        return torch.cat([skip, pad(x, [0, columns, 0, rows])], 1)
+            return self.upsample_concat(x, skip)
+        return torch.cat([skip, pad(self.upsample(x), [0, columns, 0, rows])], 1)
