@@ -38,11 +38,11 @@ class UNet(nn.Module):
         self.up = UpsampleConcat()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _run(x, self.poolings, self.down, self.layer)
+        return _run(x, self.poolings, self.down, self.up, self.layer)
 
-    def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
-        """Conv(i + 1) of one picture, or of one half as large and the encoder's; ReLU after all but the last."""
-        y = self.convs[i](self.up(*pictures) if len(pictures) > 1 else pictures[0])
+    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        """Conv(i + 1), and the ReLU after all but the last."""
+        y = self.convs[i](x)
         return relu_(y) if i < len(self.convs) - 1 else y
 
     @torch.no_grad()
@@ -71,7 +71,6 @@ class Lockstep:
 
     def __init__(self, nets: Sequence[UNet]):
         self.nets = list(nets)
-        self.down = nn.MaxPool2d(2)
         self._joined: dict[tuple[int, int, int], tuple[tuple, torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -79,13 +78,18 @@ class Lockstep:
         count, last = len(self.nets), len(self.nets[0].convs) - 1
         first = [self._conv(0, alike, inputs[alike.start], groups=1) for alike in self._alike(0, "in_channels")]
 
-        def layer(i: int, *pictures: torch.Tensor) -> torch.Tensor:
-            x = _beside(pictures, count)
+        def up(x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+            """Of each net its own channels of both."""
+            x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            return torch.cat([y.unflatten(1, (count, -1)) for y in (x, skip)], 2).flatten(1, 2)
+
+        def layer(i: int, x: torch.Tensor) -> torch.Tensor:
             if i == last:
                 return x
             return relu_(self._conv(i, range(count), x, groups=count) if i else x)
 
-        x = _run(torch.cat(first, 1), self.nets[0].poolings, self.down, layer).unflatten(1, (count, -1))
+        net = self.nets[0]
+        x = _run(torch.cat(first, 1), net.poolings, net.down, up, layer).unflatten(1, (count, -1))
         outputs = []
         for alike in self._alike(last, "out_channels"):
             part = x[:, alike.start : alike.stop].flatten(1, 2)
@@ -118,10 +122,15 @@ def _join(convs: Sequence[nn.Conv2d]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([conv.weight for conv in convs]).contiguous(), torch.cat([conv.bias for conv in convs])
 
 
-def _run(x: torch.Tensor, poolings: int, down: nn.Module, layer: Callable[..., torch.Tensor]) -> torch.Tensor:
-    """The way of x (B, channels, H, W) through a U-Net, or through many; `down` halves it, and
-    `layer(i, *pictures)` is Conv(i + 1) of one picture, or of one half as large and the encoder's, and the ReLU after
-    it."""
+def _run(
+    x: torch.Tensor,
+    poolings: int,
+    down: Callable[[torch.Tensor], torch.Tensor],
+    up: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    layer: Callable[[int, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """The way of x (B, channels, H, W) through a U-Net, or through many; `down(x)` halves it, `up(x, skip)` doubles it
+    and puts the encoder's beside it, and `layer(i, x)` is Conv(i + 1) and the ReLU after it."""
     skips: list[torch.Tensor] = []
     numbers = iter(range(4 * poolings + 4))
     for level in range(poolings + 1):
@@ -131,16 +140,7 @@ def _run(x: torch.Tensor, poolings: int, down: nn.Module, layer: Callable[..., t
         skips.append(x)
     skips.pop()
     while skips:
-        x = layer(next(numbers), x, skips.pop())
+        x = layer(next(numbers), up(x, skips.pop()))
         x = layer(next(numbers), x)
     x = layer(next(numbers), x)
     return layer(next(numbers), x)
-
-
-def _beside(pictures: Sequence[torch.Tensor], nets: int) -> torch.Tensor:
-    """One picture as it is; of two, the first half as large as the other, what `UpsampleConcat` makes of each net's."""
-    if len(pictures) == 1:
-        return pictures[0]
-    x, skip = pictures
-    x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-    return torch.cat([y.unflatten(1, (nets, -1)) for y in (x, skip)], 2).flatten(1, 2)

@@ -52,7 +52,7 @@ class ShuffledAway(nn.PixelShuffle):
 def compute_in_phases(network: nn.Module) -> int:
     """Makes every convolution of `network` to few channels compute in phases, in place -> how many there are. What the
     network gives stays the same, to rounding."""
-    shuffles = shuffles_of(network)
+    shuffles = _shuffles_of(network)
     found = [
         module
         for module in outside_of_blocks(network)
@@ -69,7 +69,7 @@ def compute_in_phases(network: nn.Module) -> int:
     return len(found)
 
 
-def shuffles_of(network: nn.Module) -> dict[nn.Module, nn.PixelShuffle]:
+def _shuffles_of(network: nn.Module) -> dict[nn.Module, nn.PixelShuffle]:
     """The pixel shuffles that come straight after a module, by that module."""
     chains = [chain for chain in network.modules() if isinstance(chain, nn.Sequential)]
     return {conv: after for chain in chains for conv, after in pairwise(chain) if type(after) is nn.PixelShuffle}

@@ -73,8 +73,8 @@ class FusedResidualBlock(ResidualBlock):
 class RectifiedUNet(UNet):
     """DAVID's, whose convolutions do the ReLU themselves."""
 
-    def layer(self, i: int, *pictures: torch.Tensor) -> torch.Tensor:
-        return self.convs[i](self.up(*pictures) if len(pictures) > 1 else pictures[0])
+    def layer(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        return self.convs[i](x)
 
 
 class RectifiedAway(nn.ReLU):

@@ -1,5 +1,4 @@
-"""Convolutions of 3x3 and 5x5 by Winograd's method: on the fused operator, with the activation, the sum and the pixel
-shuffle after them."""
+"""Convolutions of 3x3 and 5x5 by Winograd's method: on the fused operator, with activation and sum after them."""
 
 import torch
 from torch import nn
@@ -7,7 +6,6 @@ from torch import nn
 from .. import ops
 from .folding import FoldedConv2d
 from .outside import outside_of_blocks
-from .phases import ShuffledAway, shuffles_of
 from .rectified import (
     AddedFoldedConv2d,
     RectifiedConv2d,
@@ -15,7 +13,7 @@ from .rectified import (
     RectifiedFoldedConv2d,
 )
 
-ENOUGH = 12  # input channels from which on it wins, whatever the outputs; and outputs for each place of a pixel shuffle
+ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 # Pairs of channels up to which it wins: the transformed weights of more, four times what they were, leave the cache
 # from one frame to the next.
 MOST = 192 * 64
@@ -27,20 +25,18 @@ MOST_IN_BF16 = 2**18
 
 
 class WinogradConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, then the pixel shuffle and the activation.
+    """`torch.nn.Conv2d`, then the sum and the activation.
 
     Equivalent to:
         y = torch.nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-        y = torch.nn.functional.pixel_shuffle(y, upscale)
         activation(y if other is None else y + other)
     """
 
     activation: str
-    upscale: int  # of the pixel shuffle after it, if there is one
 
     def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
         bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
-        return ops.convolution([x], self.weight, bias, other, self.upscale, self.activation)
+        return ops.convolution([x], self.weight, bias, other, activation=self.activation)
 
 
 class WinogradFoldedConv2d(WinogradConv2d):
@@ -91,13 +87,9 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
         found = [conv for conv in plain if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
         if sum(conv.in_channels * conv.out_channels for conv in found) > MOST_IN_BF16:
             return 0
-    shuffles = shuffles_of(network)
     for module in found:
         kind, activation = FILTERED[type(module)]
-        module.__class__, module.activation, module.upscale = kind, activation, 1
-        up = shuffles[module].upscale_factor if module in shuffles else 1
-        if kind is WinogradConv2d and up > 1 and module.out_channels >= ENOUGH * up**2:  # else registers stay empty
-            module.upscale, shuffles[module].__class__ = up, ShuffledAway
+        module.__class__, module.activation = kind, activation
         if kind is WinogradConvTranspose2d:
             _prepare(module)
             module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
