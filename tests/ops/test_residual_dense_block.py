@@ -178,13 +178,34 @@ def test_weights_are_packed_once():
     assert len(calls) == 3
 
 
-def test_what_is_packed_is_bounded(monkeypatch):
-    monkeypatch.setattr("vdeblur_fast.ops.packing.MOST_BYTES", 100)
-    packed = PackedWeights(lambda sizes, t: t[0].clone(), lambda sizes, t, p: torch.equal(t[0], p))
-    kept = [normal(10, seed=seed) for seed in range(5)]
-    for t in kept:
-        packed((10,), [t])
-    assert sum(p.nbytes for p in packed._kept.values()) <= 100
+@pytest.fixture
+def packing(monkeypatch):
+    """Weights that are packed as they are -> what packs them, and how often it has; few may be kept of those let go."""
+    monkeypatch.setattr("vdeblur_fast.ops.packing.MOST_IDLE_BYTES", 100)
+    calls = []
+    same = lambda sizes, tensors, packed: torch.equal(tensors[0], packed)  # noqa: E731
+    return PackedWeights(lambda sizes, tensors: calls.append(1) or tensors[0].clone(), same), calls
+
+
+def test_what_was_packed_of_weights_let_go_is_bounded(packing):
+    packed, calls = packing
+    for seed in range(5):
+        packed((10,), [normal(10, seed=seed)])
+    packed((10,), [normal(10, seed=5)])
+    assert sum(kept.packed.nbytes for kept in packed._kept.values()) <= 100 + 40, "and the newest"
+    assert len(calls) == 6
+
+
+def test_weights_that_are_held_are_packed_once_however_many_there_are(packing):
+    packed, calls = packing
+    held = [normal(10, seed=seed).bfloat16() for seed in range(5)]
+    for _ in range(3):
+        for weights in held:
+            assert torch.equal(packed((10,), [weights]), weights.float())
+    assert len(calls) == 5
+    held.clear()
+    packed((10,), [normal(10, seed=5)])
+    assert len(packed._kept) < 5, "let go, they may be forgotten"
 
 
 @CPU

@@ -164,7 +164,7 @@ def on_cpu(
     inputs = [native.channels_side_by_side(x) for x in inputs if x.shape[1]]
     other = None if other is None else native.channels_side_by_side(other)
     sizes = weight.shape[1], y.shape[1], weight.shape[-1], upscale
-    packed = packed_weights(sizes, [native.plain(weight), native.plain(bias)])
+    packed = packed_weights(sizes, [weight, bias])
     native.launch(
         NAME,
         [x.data_ptr() for x in inputs],

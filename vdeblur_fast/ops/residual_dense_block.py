@@ -152,7 +152,7 @@ def _on_cpu(
     if y.numel():
         layers = [tensor for layer in zip(weights, biases, strict=True) for tensor in layer]
         sizes = x.shape[1], weights[0].shape[0], len(weights)
-        packed = packed_weights(sizes, [native.plain(p) for p in (*layers, fuse_weight, fuse_bias)])
+        packed = packed_weights(sizes, [*layers, fuse_weight, fuse_bias])
         kind = list(ACTIVATIONS).index(activation)
         native.launch(NAME, x, native.layout(x, turn=False), y, native.layout(y, turn=False), sizes, kind, packed)
     return y
