@@ -10,6 +10,7 @@ from torch import nn
 from bench.harness import DEVICE, Case
 from vdeblur_fast import accelerate
 from vdeblur_fast.ops import convolution
+from vdeblur_fast.ops.convolution import saves_time
 
 # inputs, outputs, kernel, height, width
 SIZES = [
@@ -24,14 +25,23 @@ SIZES = [
     (192, 64, 3, 48, 80),
     (32, 32, 3, 180, 320),  # gsta-net-small
 ]
+IN_BF16 = [
+    (64, 64, 3, 180, 320),  # strcnn's residual blocks at 640x360
+    (128, 64, 5, 180, 320),  # ... and the similarity of strcnn-dtb
+    (80, 80, 3, 90, 160),  # mmp-rnn-a3b4c16
+    (40, 40, 3, 90, 160),  # mmp-rnn-tiny
+    (32, 32, 3, 180, 320),  # gsta-net-small
+    (128, 128, 3, 24, 40),  # david-small at 320x192
+]
+TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
 def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor) -> None:
     """A convolution and its ReLU: on the CPU as `accelerate` has them, on a GPU on the operator."""
     torch.manual_seed(0)
     plain = nn.Sequential(*layers).eval().requires_grad_(False).to(DEVICE)
-    fast, exact, conv = accelerate(plain, "fp32"), copy.deepcopy(plain).double(), plain[0]
-    plain.to(memory_format=torch.channels_last)
+    fast, exact, conv = accelerate(plain, TYPES[x.dtype]), copy.deepcopy(plain).double(), plain[0]
+    plain.to(x.dtype, memory_format=torch.channels_last)
     if DEVICE == "cuda":
 
         def fast(x: torch.Tensor) -> torch.Tensor:
@@ -52,6 +62,18 @@ def test_convolution(compare, sizes):
     x = torch.randn(1, inputs, height, width, device=DEVICE).to(memory_format=torch.channels_last)
     name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
     compare_layers(compare, name, [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()], x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sizes", IN_BF16, ids=lambda s: "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]))
+def test_convolution_in_bfloat16(compare, sizes):
+    if DEVICE == "cpu" and not saves_time(torch.bfloat16):
+        pytest.skip("AMX computes bfloat16 as defined")
+    inputs, outputs, kernel, height, width = sizes
+    x = torch.randn(1, inputs, height, width, device=DEVICE, dtype=torch.bfloat16)
+    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-bf16"
+    layers = [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()]
+    compare_layers(compare, name, layers, x.to(memory_format=torch.channels_last))
 
 
 @torch.no_grad()

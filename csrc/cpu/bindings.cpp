@@ -34,6 +34,11 @@ Frames frames(Address data, const Layout& layout) {
   return {at<void>(data), Type(type), n[0], n[1], n[2], n[3], n[4], s[0], s[1], s[2], s[3], s[4]};
 }
 
+// (inputs, outputs, kernel, upscale, type)
+using Sizes = std::array<int64_t, 5>;
+
+ConvolutionSizes convolution_sizes(const Sizes& n) { return {n[0], n[1], n[2], n[3], Type(n[4])}; }
+
 // With no workspace the op is only asked how much it needs; -> floats needed.
 template <class Op>
 int64_t run(const Op& op, int64_t (*workspace)(const Op&), void (*body)(const Op&)) {
@@ -136,12 +141,12 @@ PYBIND11_MODULE(_cpu, m) {
 
   m.def("convolution",
         [](const std::vector<Address>& inputs, const std::vector<Layout>& layouts, Address other,
-           const Layout& other_layout, Address y, const Layout& y_layout, const std::array<int64_t, 4>& n,
+           const Layout& other_layout, Address y, const Layout& y_layout, const Sizes& n,
            int64_t activation, Address packed, int threads, Address workspace) {
           std::vector<Frames> pictures;
           for (size_t i = 0; i < inputs.size(); ++i) pictures.push_back(frames(inputs[i], layouts[i]));
           return run(Convolution{pictures.data(), int64_t(pictures.size()), frames(other, other_layout),
-                                 frames(y, y_layout), {n[0], n[1], n[2], n[3]}, Activation(activation),
+                                 frames(y, y_layout), convolution_sizes(n), Activation(activation),
                                  at<float>(packed), at<float>(workspace), threads},
                      convolution_workspace, convolution);
         });
@@ -154,12 +159,12 @@ PYBIND11_MODULE(_cpu, m) {
         });
 
   // As those of residual_dense_block.
-  m.def("convolution_pack", [](const std::array<int64_t, 4>& n, Address weight, Address bias, Address packed) {
-    const ConvolutionSizes sizes{n[0], n[1], n[2], n[3]};
+  m.def("convolution_pack", [](const Sizes& n, Address weight, Address bias, Address packed) {
+    const ConvolutionSizes sizes = convolution_sizes(n);
     if (packed) convolution_pack(sizes, at<float>(weight), at<float>(bias), at<float>(packed));
     return convolution_packed_size(sizes);
   });
-  m.def("convolution_is_packed", [](const std::array<int64_t, 4>& n, Address weight, Address bias, Address packed) {
-    return convolution_is_packed({n[0], n[1], n[2], n[3]}, at<float>(weight), at<float>(bias), at<float>(packed));
+  m.def("convolution_is_packed", [](const Sizes& n, Address weight, Address bias, Address packed) {
+    return convolution_is_packed(convolution_sizes(n), at<float>(weight), at<float>(bias), at<float>(packed));
   });
 }

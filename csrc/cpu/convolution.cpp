@@ -15,15 +15,25 @@ namespace {
 ConvolutionPlan lay_out(const Convolution& op) {
   const ConvolutionPlaces at{op.sizes};
   const Frames& x = op.inputs[0];
-  const int64_t tile = kPatch + 1 - op.sizes.kernel;
+  const int64_t tile = at.patch() + 1 - op.sizes.kernel;
   ConvolutionPlan k{op, tile, x.height, x.width, divide_up(x.height, tile), divide_up(x.width, tile), at.columns()};
   k.bias = op.packed + at.filled_bias();
   k.weights = op.packed + at.ready();
-  const int64_t each = kFrequencies * (op.sizes.inputs + kBlock);
+  const int64_t each = at.frequencies() * (op.sizes.inputs + kBlock);
   const int64_t most = std::clamp(kScratch / each / kSomeTiles * kSomeTiles, kSomeTiles, kMostTiles);
   k.tasks = std::min(round_up(divide_up(k.tiles(), most), op.threads), k.tiles());
   k.most = divide_up(k.tiles(), k.tasks);
   return k;
+}
+
+template <int P>
+void transform_to(const float* g, int taps, float* to, int64_t frequency) {
+  double u[P * P];
+  transform_weights<P>(g, taps, u);
+  for (double each : u) {
+    *to = float(each);
+    to += frequency;
+  }
 }
 
 }  // namespace
@@ -44,10 +54,12 @@ void convolution_pack(const ConvolutionSizes& n, const float* weight, const floa
     const int64_t step = std::min(kBlock, at.columns() - block);
     packed[at.filled_bias() + column] = bias[o];
     for (int64_t c = 0; c < n.inputs; ++c) {
-      double u[kFrequencies];
-      transform_weights(weight + taps * (o * n.inputs + c), int(n.kernel), u);
-      float* to = packed + at.ready() + kFrequencies * n.inputs * block + c * step + column - block;
-      for (int64_t f = 0; f < kFrequencies; ++f) to[f * n.inputs * step] = float(u[f]);
+      const float* const g = weight + taps * (o * n.inputs + c);
+      float* const to = packed + at.ready() + at.frequencies() * n.inputs * block + c * step + column - block;
+      if (n.type == Type::float32)
+        transform_to<kPatch>(g, int(n.kernel), to, n.inputs * step);
+      else
+        transform_to<kWidePatch>(g, int(n.kernel), to, n.inputs * step);
     }
   }
 }

@@ -1,6 +1,6 @@
 // How the work of convolution is laid out, shared by its driver and its kernels.
 //
-// Tiles of results are computed some at a time: their patches are transformed to 36 frequencies, channels along the
+// Tiles of results are computed some at a time: their patches are transformed to frequencies, channels along the
 // register, each frequency is a product of matrices (tiles, inputs) x (inputs, outputs), and the products are
 // transformed back; all of it in a scratch that stays in the second cache.
 #pragma once
@@ -11,22 +11,24 @@ namespace vdeblur {
 
 constexpr int64_t kGroup = 16;             // output channels that are packed together: what a phase is filled up to
 constexpr int64_t kBlock = 4 * kGroup;     // output channels that one frequency's product has
-constexpr int64_t kSomeTiles = 24;         // that all numbers of rows divide
+constexpr int64_t kSomeTiles = 12;         // that almost all numbers of rows divide
 constexpr int64_t kScratch = 192 << 10;    // floats that the tiles of one task may take
-constexpr int64_t kMostTiles = 4 * kSomeTiles;
+constexpr int64_t kMostTiles = 8 * kSomeTiles;
 
 // Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the transformed
 // weights as (block of outputs, frequency, input, output).
 struct ConvolutionPlaces {
   ConvolutionSizes n;
   int64_t phases() const { return n.upscale * n.upscale; }
+  int64_t patch() const { return n.type == Type::float32 ? kPatch : kWidePatch; }
+  int64_t frequencies() const { return patch() * patch(); }
   int64_t weight_size() const { return n.outputs * phases() * n.inputs * n.kernel * n.kernel; }
   int64_t bias() const { return weight_size(); }
   int64_t filled() const { return round_up(n.outputs, kGroup); }  // channels of a phase
   int64_t columns() const { return filled() * phases(); }         // of the products
   int64_t filled_bias() const { return round_up(bias() + n.outputs * phases(), kGroup); }
   int64_t ready() const { return filled_bias() + columns(); }
-  int64_t size() const { return ready() + kFrequencies * n.inputs * columns(); }
+  int64_t size() const { return ready() + frequencies() * n.inputs * columns(); }
 };
 
 struct ConvolutionPlan {
@@ -45,8 +47,9 @@ struct ConvolutionPlan {
   int64_t spectrum() const { return most * row() + kGroup; }
   int64_t product() const { return most * kBlock + kGroup; }
   // A patch that is not whole.
-  int64_t room() const { return kFrequencies * row(); }
-  int64_t scratch() const { return kFrequencies * (spectrum() + product()) + room(); }
+  int64_t frequencies() const { return ConvolutionPlaces{op.sizes}.frequencies(); }
+  int64_t room() const { return frequencies() * row(); }
+  int64_t scratch() const { return frequencies() * (spectrum() + product()) + room(); }
 };
 
 }  // namespace vdeblur

@@ -14,11 +14,11 @@ struct TileAt {
 };
 
 // Copies the patch of x whose first pixel is (row, column), zeros beyond the frame.
-template <class T>
+template <int P, class T>
 void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, T* to) {
   const T* const frame = frame_of<const T>(x, batch, 0);
-  for (int64_t i = row; i < row + kPatch; ++i)
-    for (int64_t j = column; j < column + kPatch; ++j, to += x.channels)
+  for (int64_t i = row; i < row + P; ++i)
+    for (int64_t j = column; j < column + P; ++j, to += x.channels)
       if (i >= 0 && i < x.height && j >= 0 && j < x.width)
         std::copy_n(frame + i * x.row_stride + j * x.pixel_stride, x.channels, to);
       else
@@ -27,27 +27,28 @@ void copy_patch(const Frames& x, int64_t batch, int64_t row, int64_t column, T* 
 
 // Patches `first` to `end` to spectra (frequency, tile, input). A register that reaches beyond an input's channels
 // writes where the next input, or the next tile, is written afterwards.
-template <class T>
+template <int P, class T>
 void transform_patches(const ConvolutionPlan& k, int64_t first, int64_t end, float* spectra, T* room) {
-  const int64_t margin = (kPatch - k.tile) / 2, frequency = k.spectrum();
+  const int64_t margin = (P - k.tile) / 2, frequency = k.spectrum();
   for (int64_t t = first; t < end; ++t) {
     const TileAt at(k, t);
     const int64_t row = at.row - margin, column = at.column - margin;
-    const bool inside = row >= 0 && column >= 0 && row + kPatch <= k.height && column + kPatch <= k.width;
+    const bool inside = row >= 0 && column >= 0 && row + P <= k.height && column + P <= k.width;
     for (const Frames* x = k.op.inputs; x < k.op.inputs + k.op.count; ++x) {
       const T* from = frame_of<const T>(*x, at.batch, 0) + row * x->row_stride + column * x->pixel_stride;
       int64_t pixel = x->pixel_stride, line = x->row_stride;
       if (!inside) {
         pixel = x->channels;
-        line = kPatch * pixel;
-        copy_patch(*x, at.batch, row, column, room);
+        line = P * pixel;
+        copy_patch<P>(*x, at.batch, row, column, room);
         from = room;
       }
-      const int64_t columns[kPatch] = {0, pixel, 2 * pixel, 3 * pixel, 4 * pixel, 5 * pixel};
+      int64_t columns[P];
+      for (int i = 0; i < P; ++i) columns[i] = i * pixel;
       for (int64_t c = 0; c < x->channels; c += kWidth) {
         const int64_t count = std::min<int64_t>(kWidth, x->channels - c);
-        const T* const p = from + c;
-        const T* const rows[kPatch] = {p, p + line, p + 2 * line, p + 3 * line, p + 4 * line, p + 5 * line};
+        const T* rows[P];
+        for (int i = 0; i < P; ++i) rows[i] = from + c + i * line;
         if (count == kWidth)
           forward_tiles(rows, columns, spectra + c, frequency);
         else
@@ -110,7 +111,7 @@ void store_part(const ConvolutionPlan& k, const TileAt& at, int64_t channels, co
 }
 
 // A block of outputs of all tiles: transformed back, and stored tile by tile, for their channels lie side by side.
-template <int kTile, class T>
+template <int P, int kTile, class T>
 void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t block, int64_t step,
                   const float* products) {
   const Convolution& op = k.op;
@@ -125,7 +126,7 @@ void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t 
       const Output& place = places[v];
       if (place.channels <= 0) continue;
       V out[kTile][kTile];
-      inverse_tiles(products, frequency, out);
+      inverse_tiles<P>(products, frequency, out);
       const V shift = load(k.bias + block + v * kWidth);
       const T* const other = op.other.data ? place.in<const T>(op.other, at, up) : nullptr;
       T* const y = place.in<T>(op.y, at, up);
@@ -139,25 +140,26 @@ void finish_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, int64_t 
   }
 }
 
-template <int kTile, class T>
+template <int P, int kTile, class T>
 void convolve_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
+  constexpr int64_t kAll = P * P;  // frequencies
   const int64_t inputs = k.op.sizes.inputs;
   float* const spectra = scratch;
-  float* const products = spectra + kFrequencies * k.spectrum();
-  transform_patches(k, first, end, spectra, reinterpret_cast<T*>(products + kFrequencies * k.product()));
+  float* const products = spectra + kAll * k.spectrum();
+  transform_patches<P>(k, first, end, spectra, reinterpret_cast<T*>(products + kAll * k.product()));
   const float* weights = k.weights;
   for (int64_t o = 0; o < k.columns; o += kBlock) {
     const int64_t step = std::min(kBlock, k.columns - o);
-    for (int64_t f = 0; f < kFrequencies; ++f, weights += inputs * step)
+    for (int64_t f = 0; f < kAll; ++f, weights += inputs * step)
       multiply(spectra + f * k.spectrum(), k.row(), end - first, inputs, weights, step, products + f * k.product());
-    finish_tiles<kTile, T>(k, first, end, o, step, products);
+    finish_tiles<P, kTile, T>(k, first, end, o, step, products);
   }
 }
 
 void convolve(const ConvolutionPlan& k, int64_t first, int64_t end, float* scratch) {
-  const bool small = k.tile == 4;
-  if (k.op.y.type == Type::float32)
-    (small ? convolve_tiles<4, float> : convolve_tiles<2, float>)(k, first, end, scratch);
+  const bool small = k.op.sizes.kernel == 3;
+  if (k.op.sizes.type == Type::float32)
+    (small ? convolve_tiles<kPatch, 4, float> : convolve_tiles<kPatch, 2, float>)(k, first, end, scratch);
   else
-    (small ? convolve_tiles<4, uint16_t> : convolve_tiles<2, uint16_t>)(k, first, end, scratch);
+    (small ? convolve_tiles<kWidePatch, 6, uint16_t> : convolve_tiles<kWidePatch, 4, uint16_t>)(k, first, end, scratch);
 }

@@ -138,6 +138,7 @@ bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const*
 // `upscale` times as high and wide.
 struct ConvolutionSizes {
   int64_t inputs, outputs, kernel, upscale;
+  Type type;  // of the pictures
 };
 
 // Channels side by side everywhere: channel_stride = 1.

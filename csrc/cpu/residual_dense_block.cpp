@@ -39,7 +39,7 @@ void pack_layer(const float* weight, int64_t growth, int64_t channels, float* to
       for (int64_t c = 0; c < inputs.length(p); ++c)
         for (int64_t o = 0; o < outputs.length(q); ++o) {
           double u[kFrequencies];
-          transform_weights(weight + 9 * ((outputs.first(q) + o) * channels + inputs.first(p) + c), 3, u);
+          transform_weights<kPatch>(weight + 9 * ((outputs.first(q) + o) * channels + inputs.first(p) + c), 3, u);
           float* at = to + kFrequencies * growth * inputs.first(p) + outputs.first(q) * inputs.length(p);
           for (int64_t f = 0; f < kFrequencies; ++f, at += growth * inputs.length(p))
             at[c * outputs.length(q) + o] = float(u[f]);

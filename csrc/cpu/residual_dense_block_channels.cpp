@@ -30,7 +30,7 @@ void pack_layer(const float* weight, int64_t growth, int64_t channels, int64_t f
   for (int64_t o = 0; o < growth; ++o)
     for (int64_t c = 0; c < channels; ++c) {
       double u[kFrequencies];
-      transform_weights(weight + 9 * (o * channels + c), 3, u);
+      transform_weights<kPatch>(weight + 9 * (o * channels + c), 3, u);
       for (int64_t f = 0; f < kFrequencies; ++f) to[(f * channels + c) * filled + o] = float(u[f]);
     }
 }

@@ -1,70 +1,105 @@
 // Winograd's method (winograd.h) on registers of tiles or of channels: the transforms before and after the products of
 // the frequencies.
 
-constexpr float kA1 = float(kA), kB1 = float(kB), kA2 = kA1 * kA1, kB2 = kB1 * kB1, kA3 = kA1 * kA2, kB3 = kB1 * kB2;
-
-// Six pixels in a line to six frequencies.
-VDEBLUR_INLINE void forward_line(V d0, V d1, V d2, V d3, V d4, V d5, V* out) {
-  const V even_a = fma(broadcast(-kB2), d2, d4), odd_a = fma(broadcast(-kB2), d1, d3);
-  const V even_b = fma(broadcast(-kA2), d2, d4), odd_b = fma(broadcast(-kA2), d1, d3);
-  out[0] = fma(broadcast(kA2 * kB2), d0, fma(broadcast(-kA2 - kB2), d2, d4));
-  out[1] = fma(broadcast(kA1), odd_a, even_a);
-  out[2] = fma(broadcast(-kA1), odd_a, even_a);
-  out[3] = fma(broadcast(kB1), odd_b, even_b);
-  out[4] = fma(broadcast(-kB1), odd_b, even_b);
-  out[5] = fma(broadcast(kA2 * kB2), d1, fma(broadcast(-kA2 - kB2), d3, d5));
+// d[0], d[2], ..., kTerms of them, each times its coefficient; the last one's is 1.
+template <int kTerms>
+VDEBLUR_INLINE V every_other(const V* d, const double* coefficients) {
+  V sum = d[2 * kTerms - 2];
+#pragma GCC unroll 4
+  for (int k = kTerms - 2; k >= 0; --k) sum = fma(broadcast(float(coefficients[k])), d[2 * k], sum);
+  return sum;
 }
 
-// Six frequencies to the results in a line: four, or two of a longer kernel.
-template <int kResults>
-VDEBLUR_INLINE void inverse_line(V d0, V d1, V d2, V d3, V d4, V d5, V* out) {
-  const V sum_a = d1 + d2, difference_a = d1 - d2, sum_b = d3 + d4, difference_b = d3 - d4;
-  out[0] = d0 + (sum_a + sum_b);
-  const V odd = kResults == 2 ? fma(broadcast(kB1), difference_b, d5) : broadcast(kB1) * difference_b;
-  out[1] = fma(broadcast(kA1), difference_a, odd);
-  if constexpr (kResults == 4) {
-    out[2] = fma(broadcast(kA2), sum_a, broadcast(kB2) * sum_b);
-    out[3] = fma(broadcast(kA3), difference_a, fma(broadcast(kB3), difference_b, d5));
+// Pixels in a line to frequencies.
+template <int P>
+VDEBLUR_INLINE void forward_line(const V (&d)[P], V (&out)[P]) {
+  constexpr int kPairs = P / 2 - 1;
+  static constexpr auto c = coefficients<P>();
+  out[0] = every_other<kPairs + 1>(d, c.of[kPairs]);
+#pragma GCC unroll 4
+  for (int i = 0; i < kPairs; ++i) {
+    const V even = every_other<kPairs>(d + 2, c.of[i]), odd = every_other<kPairs>(d + 1, c.of[i]);
+    const float point = float(Points<P>::at[i]);
+    out[2 * i + 1] = fma(broadcast(point), odd, even);
+    out[2 * i + 2] = fma(broadcast(-point), odd, even);
+  }
+  out[P - 1] = every_other<kPairs + 1>(d + 1, c.of[kPairs]);
+}
+
+constexpr float power(double x, int n) {
+  double y = 1;
+  for (; n > 0; --n) y *= x;
+  return float(y);
+}
+
+// Frequencies to the results in a line, fewer of a longer kernel.
+template <int P, int kResults>
+VDEBLUR_INLINE void inverse_line(const V (&d)[P], V (&out)[kResults]) {
+  constexpr int kPairs = P / 2 - 1;
+  constexpr auto& at = Points<P>::at;
+  V sums[kPairs], differences[kPairs];
+#pragma GCC unroll 4
+  for (int i = 0; i < kPairs; ++i) {
+    sums[i] = d[2 * i + 1] + d[2 * i + 2];
+    differences[i] = d[2 * i + 1] - d[2 * i + 2];
+  }
+  V first = sums[kPairs - 1];
+#pragma GCC unroll 4
+  for (int i = kPairs - 2; i >= 0; --i) first = sums[i] + first;
+  out[0] = d[0] + first;
+#pragma GCC unroll 8
+  for (int k = 1; k < kResults; ++k) {
+    const V(&parts)[kPairs] = k % 2 ? differences : sums;
+    const V factor = broadcast(power(at[kPairs - 1], k)), part = parts[kPairs - 1];
+    V sum = k == kResults - 1 ? fma(factor, part, d[P - 1]) : factor * part;
+#pragma GCC unroll 4
+    for (int i = kPairs - 2; i >= 0; --i) sum = fma(broadcast(power(at[i], k)), parts[i], sum);
+    out[k] = sum;
   }
 }
 
 // rows[i]: row i of a patch; columns: where in it each pixel is; to: frequency after frequency. With kSome only `count`
 // numbers of each are read. The loops stay loops: unrolled, their addresses would fill the registers.
-template <bool kSome = false, class T>
-VDEBLUR_INLINE void forward_tiles(const T* const (&rows)[kPatch], const int64_t (&columns)[kPatch], float* to,
-                                  int64_t frequency, int64_t count = kWidth) {
-  const auto pixel = [&](int i, int64_t at) { return kSome ? load_some(rows[i] + at, count) : load(rows[i] + at); };
-  V half[kPatch][kPatch];
+template <bool kSome = false, int P, class T>
+VDEBLUR_INLINE void forward_tiles(const T* const (&rows)[P], const int64_t (&columns)[P], float* to, int64_t frequency,
+                                  int64_t count = kWidth) {
+  V half[P][P];
 #pragma GCC unroll 1
-  for (int j = 0; j < kPatch; ++j) {
-    const int64_t at = columns[j];
-    forward_line(pixel(0, at), pixel(1, at), pixel(2, at), pixel(3, at), pixel(4, at), pixel(5, at), half[j]);
+  for (int j = 0; j < P; ++j) {
+    V d[P];
+#pragma GCC unroll 8
+    for (int i = 0; i < P; ++i) d[i] = kSome ? load_some(rows[i] + columns[j], count) : load(rows[i] + columns[j]);
+    forward_line(d, half[j]);
   }
 #pragma GCC unroll 1
-  for (int i = 0; i < kPatch; ++i) {
-    V out[kPatch];
-    forward_line(half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i], out);
-#pragma GCC unroll 6
-    for (int j = 0; j < kPatch; ++j, to += frequency) store(to, out[j]);
+  for (int i = 0; i < P; ++i) {
+    V d[P], out[P];
+#pragma GCC unroll 8
+    for (int j = 0; j < P; ++j) d[j] = half[j][i];
+    forward_line(d, out);
+#pragma GCC unroll 8
+    for (int j = 0; j < P; ++j, to += frequency) store(to, out[j]);
   }
 }
 
 // from: frequency after frequency; results row by row.
-template <int kResults>
+template <int P = kPatch, int kResults>
 VDEBLUR_INLINE void inverse_tiles(const float* from, int64_t frequency, V (&out)[kResults][kResults]) {
-  V half[kPatch][kResults];
+  V half[P][kResults];
 #pragma GCC unroll 1
-  for (int i = 0; i < kPatch; ++i) {
-    V d[kPatch];
-#pragma GCC unroll 6
-    for (int j = 0; j < kPatch; ++j, from += frequency) d[j] = load(from);
-    inverse_line<kResults>(d[0], d[1], d[2], d[3], d[4], d[5], half[i]);
+  for (int i = 0; i < P; ++i) {
+    V d[P];
+#pragma GCC unroll 8
+    for (int j = 0; j < P; ++j, from += frequency) d[j] = load(from);
+    inverse_line(d, half[i]);
   }
 #pragma GCC unroll 1
   for (int j = 0; j < kResults; ++j) {
-    V line[kResults];
-    inverse_line<kResults>(half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j], line);
-#pragma GCC unroll 4
+    V d[P], line[kResults];
+#pragma GCC unroll 8
+    for (int i = 0; i < P; ++i) d[i] = half[i][j];
+    inverse_line(d, line);
+#pragma GCC unroll 8
     for (int i = 0; i < kResults; ++i) out[i][j] = line[i];
   }
 }

@@ -14,13 +14,10 @@ from .rectified import (
 )
 
 ENOUGH = 12  # input channels from which on it wins, whatever the outputs
-# Channels, in and out, from which on it wins in bfloat16, where the products that it saves take half the time.
-ENOUGH_IN_BF16 = 64
-# Pairs of channels of all such convolutions of a network, up to which it wins in bfloat16: the transformed weights of
-# more than these 38 MB drive one another out of the cache. With those of `david-small` an image of 320x192 took 4 to
-# 8 % longer, one of four times as many pixels 2 % less. In float32 it wins all the same: with it `david-single7` takes
-# two thirds of the time.
-MOST_IN_BF16 = 2**18
+# Channels in and out, by kernel, from which on it wins in bfloat16, where what it saves takes half the time,
+ENOUGH_IN_BF16 = {3: 32, 5: 16}
+# and pairs of channels up to which it does: the transformed weights are fourteen times as large.
+MOST_IN_BF16 = 128 * 128
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -82,10 +79,7 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
     """
     found = [module for module in outside_of_blocks(network) if type(module) in FILTERED and _worth_it(module)]
     if dtype == torch.bfloat16:
-        plain = (conv for conv in found if not isinstance(conv, nn.ConvTranspose2d))  # of which oneDNN wastes nothing
-        found = [conv for conv in plain if min(conv.in_channels, conv.out_channels) >= ENOUGH_IN_BF16]
-        if sum(conv.in_channels * conv.out_channels for conv in found) > MOST_IN_BF16:
-            return 0
+        found = [module for module in found if _worth_it_in_bf16(module)]
     for module in found:
         kind, activation = FILTERED[type(module)]
         module.__class__, module.activation = kind, activation
@@ -108,6 +102,13 @@ def _worth_it(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
         few_zeros = kernel >= 4  # a pixel's four results have nine taps each, of which a smaller kernel fills a quarter
         return enough and few_zeros and doubles and padding <= 2 and kernel <= padding + 4
     return enough and module.stride == (1, 1) and kernel in (3, 5) and padding == kernel // 2
+
+
+def _worth_it_in_bf16(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    if isinstance(module, nn.ConvTranspose2d):  # of which oneDNN wastes nothing
+        return False
+    enough = min(module.in_channels, module.out_channels) >= ENOUGH_IN_BF16[module.kernel_size[0]]
+    return enough and module.in_channels * module.out_channels <= MOST_IN_BF16
 
 
 @torch.no_grad()

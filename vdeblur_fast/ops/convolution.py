@@ -38,9 +38,10 @@ def convolution(
     Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, kernels of 1x1 without a pixel shuffle are
     computed as defined, added up in float32; kernels of 3x3 and 5x5 in float32 by Winograd's F(4x4, 3x3) and F(2x2,
     5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications and an error up to twice PyTorch's;
-    where a pixel is not finite, so is the result up to three pixels further than by the definition. Nothing is
-    concatenated, and the result is written once. Weights are packed when first seen, and when their values have
-    changed. On a GPU the convolution is cuDNN's, and all that follows it is one pass.
+    in bfloat16 by F(6x6, 3x3) and F(4x4, 5x5), in float32 too until the result is rounded, with a fifth and a sixth of
+    them. Where a pixel is not finite, so is the result up to three pixels, in bfloat16 five, further than by the
+    definition. Nothing is concatenated, and the result is written once. Weights are packed when first seen, and when
+    their values have changed. On a GPU the convolution is cuDNN's, and all that follows it is one pass.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.
@@ -163,7 +164,7 @@ def on_cpu(
         return y
     inputs = [native.channels_side_by_side(x) for x in inputs if x.shape[1]]
     other = None if other is None else native.channels_side_by_side(other)
-    sizes = weight.shape[1], y.shape[1], weight.shape[-1], upscale
+    sizes = weight.shape[1], y.shape[1], weight.shape[-1], upscale, native.TYPES[y.dtype]
     packed = packed_weights(sizes, [weight, bias])
     native.launch(
         NAME,
