@@ -29,9 +29,9 @@ IN_BF16 = [
     (64, 64, 3, 180, 320),  # strcnn's residual blocks at 640x360
     (128, 64, 5, 180, 320),  # ... and the similarity of strcnn-dtb
     (80, 80, 3, 90, 160),  # mmp-rnn-a3b4c16
-    (40, 40, 3, 90, 160),  # mmp-rnn-tiny
-    (32, 32, 3, 180, 320),  # gsta-net-small
-    (128, 128, 3, 24, 40),  # david-small at 320x192
+    (64, 64, 3, 45, 80),  # MMP-Net
+    (192, 64, 3, 48, 80),  # david-small at 320x192
+    (128, 128, 3, 24, 40),
 ]
 TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 

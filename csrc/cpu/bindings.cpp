@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <cstring>
 #include <vector>
 
 #include "ops.h"
@@ -134,10 +135,6 @@ PYBIND11_MODULE(_cpu, m) {
           if (packed) residual_dense_block_pack(sizes, each_at(parameters).data(), at<float>(packed));
           return residual_dense_block_packed_size(sizes);
         });
-  m.def("residual_dense_block_is_packed",
-        [](const std::array<int64_t, 3>& n, const std::vector<Address>& parameters, Address packed) {
-          return residual_dense_block_is_packed({n[0], n[1], n[2]}, each_at(parameters).data(), at<float>(packed));
-        });
 
   m.def("convolution",
         [](const std::vector<Address>& inputs, const std::vector<Layout>& layouts, Address other,
@@ -164,7 +161,12 @@ PYBIND11_MODULE(_cpu, m) {
     if (packed) convolution_pack(sizes, at<float>(weight), at<float>(bias), at<float>(packed));
     return convolution_packed_size(sizes);
   });
-  m.def("convolution_is_packed", [](const Sizes& n, Address weight, Address bias, Address packed) {
-    return convolution_is_packed(convolution_sizes(n), at<float>(weight), at<float>(bias), at<float>(packed));
+
+  // Whether what lies in some places is the same as in others, byte by byte.
+  m.def("same_bytes", [](const std::vector<Address>& some, const std::vector<Address>& others,
+                         const std::vector<int64_t>& bytes) {
+    for (size_t i = 0; i < bytes.size(); ++i)
+      if (bytes[i] && std::memcmp(at<void>(some[i]), at<void>(others[i]), bytes[i])) return false;
+    return true;
   });
 }

@@ -17,7 +17,7 @@ ConvolutionPlan lay_out(const Convolution& op) {
   const Frames& x = op.inputs[0];
   const int64_t tile = at.patch() + 1 - op.sizes.kernel;
   ConvolutionPlan k{op, tile, x.height, x.width, divide_up(x.height, tile), divide_up(x.width, tile), at.columns()};
-  k.bias = op.packed + at.filled_bias();
+  k.bias = op.packed;
   k.weights = op.packed + at.ready();
   const int64_t each = at.frequencies() * (op.sizes.inputs + kBlock);
   const int64_t most = std::clamp(kScratch / each / kSomeTiles * kSomeTiles, kSomeTiles, kMostTiles);
@@ -46,13 +46,11 @@ void convolution_pack(const ConvolutionSizes& n, const float* weight, const floa
   if (n.kernel == 1) return pointwise_pack(n, weight, bias, packed);
   const ConvolutionPlaces at{n};
   const int64_t taps = n.kernel * n.kernel, outputs = n.outputs * at.phases();
-  std::copy_n(weight, at.weight_size(), packed);
-  std::copy_n(bias, outputs, packed + at.bias());
-  std::fill_n(packed + at.filled_bias(), at.size() - at.filled_bias(), 0.0f);
+  std::fill_n(packed, at.size(), 0.0f);
   for (int64_t o = 0; o < outputs; ++o) {
     const int64_t column = o % at.phases() * at.filled() + o / at.phases(), block = column / kBlock * kBlock;
     const int64_t step = std::min(kBlock, at.columns() - block);
-    packed[at.filled_bias() + column] = bias[o];
+    packed[column] = bias[o];
     for (int64_t c = 0; c < n.inputs; ++c) {
       const float* const g = weight + taps * (o * n.inputs + c);
       float* const to = packed + at.ready() + at.frequencies() * n.inputs * block + c * step + column - block;
@@ -62,12 +60,6 @@ void convolution_pack(const ConvolutionSizes& n, const float* weight, const floa
         transform_to<kWidePatch>(g, int(n.kernel), to, n.inputs * step);
     }
   }
-}
-
-bool convolution_is_packed(const ConvolutionSizes& n, const float* weight, const float* bias, const float* packed) {
-  const ConvolutionPlaces at{n};
-  return !std::memcmp(weight, packed, sizeof(float) * at.weight_size()) &&
-         !std::memcmp(bias, packed + at.bias(), sizeof(float) * n.outputs * at.phases());
 }
 
 int64_t convolution_workspace(const Convolution& op) {

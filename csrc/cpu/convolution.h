@@ -15,19 +15,16 @@ constexpr int64_t kSomeTiles = 12;         // that almost all numbers of rows di
 constexpr int64_t kScratch = 192 << 10;    // floats that the tiles of one task may take
 constexpr int64_t kMostTiles = 8 * kSomeTiles;
 
-// Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the transformed
-// weights as (block of outputs, frequency, input, output).
+// Where things stand in the packed parameters: the biases, filled up; the transformed weights as (block of outputs,
+// frequency, input, output).
 struct ConvolutionPlaces {
   ConvolutionSizes n;
   int64_t phases() const { return n.upscale * n.upscale; }
   int64_t patch() const { return n.type == Type::float32 ? kPatch : kWidePatch; }
   int64_t frequencies() const { return patch() * patch(); }
-  int64_t weight_size() const { return n.outputs * phases() * n.inputs * n.kernel * n.kernel; }
-  int64_t bias() const { return weight_size(); }
   int64_t filled() const { return round_up(n.outputs, kGroup); }  // channels of a phase
   int64_t columns() const { return filled() * phases(); }         // of the products
-  int64_t filled_bias() const { return round_up(bias() + n.outputs * phases(), kGroup); }
-  int64_t ready() const { return filled_bias() + columns(); }
+  int64_t ready() const { return columns(); }
   int64_t size() const { return ready() + frequencies() * n.inputs * columns(); }
 };
 

@@ -131,8 +131,6 @@ void residual_dense_block(const ResidualDenseBlock& op);
 // parameters: weight and bias of every layer, then of the fusion.
 int64_t residual_dense_block_packed_size(const DenseSizes& sizes);
 void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed);
-// Whether `packed` was made of parameters with these very values.
-bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed);
 
 // Sizes of a convolution: `inputs` are those of all its pictures together; `outputs` those of its result, which is
 // `upscale` times as high and wide.
@@ -158,8 +156,6 @@ void convolution(const Convolution& op);
 // weight (outputs * upscale * upscale, inputs, kernel, kernel) and its biases, as before a pixel shuffle.
 int64_t convolution_packed_size(const ConvolutionSizes& sizes);
 void convolution_pack(const ConvolutionSizes& sizes, const float* weight, const float* bias, float* packed);
-// Whether `packed` was made of these very values.
-bool convolution_is_packed(const ConvolutionSizes& sizes, const float* weight, const float* bias, const float* packed);
 
 // Channels side by side everywhere: channel_stride = 1.
 struct UpsampleConcat {

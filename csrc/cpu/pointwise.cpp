@@ -23,7 +23,7 @@ PointwisePlan lay_out(const Convolution& op) {
   for (int64_t i = 0; i < op.count; ++i) joined = joined && op.inputs[i].rows_join();
   const int64_t length = joined ? op.y.pixels() : op.y.width;
   PointwisePlan k{op, at.columns(), joined ? 1 : op.y.height, length, divide_up(length, kPointwisePixels)};
-  k.bias = op.packed + at.filled_bias();
+  k.bias = op.packed;
   k.weights = op.packed + at.ready();
   k.halves = reinterpret_cast<const uint16_t*>(op.packed + at.halves());
   return k;
@@ -42,10 +42,8 @@ int64_t pointwise_packed_size(const ConvolutionSizes& sizes) { return PointwiseP
 
 void pointwise_pack(const ConvolutionSizes& n, const float* weight, const float* bias, float* packed) {
   const PointwisePlaces at{n};
-  std::copy_n(weight, at.weight_size(), packed);
-  std::copy_n(bias, n.outputs, packed + at.bias());
-  std::fill_n(packed + at.filled_bias(), at.size() - at.filled_bias(), 0.0f);
-  std::copy_n(bias, n.outputs, packed + at.filled_bias());
+  std::fill_n(packed, at.size(), 0.0f);
+  std::copy_n(bias, n.outputs, packed);
   uint16_t* const halves = reinterpret_cast<uint16_t*>(packed + at.halves());
   for (int64_t o = 0; o < n.outputs; ++o)
     for (int64_t c = 0; c < n.inputs; ++c) {

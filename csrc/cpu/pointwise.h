@@ -9,15 +9,12 @@ namespace vdeblur {
 constexpr int64_t kPointwiseFill = 16;   // outputs are filled up to a multiple: registers, and lines of the cache
 constexpr int64_t kPointwisePixels = 48;  // at once: all numbers of rows divide it
 
-// Where things stand in the packed parameters: a copy of them as they came; the biases, filled up; the weights as
-// (input, output), and once more as bfloat16 (pair of inputs, output, 2).
+// Where things stand in the packed parameters: the biases, filled up; the weights as (input, output), and once more as
+// bfloat16 (pair of inputs, output, 2).
 struct PointwisePlaces {
   ConvolutionSizes n;
-  int64_t weight_size() const { return n.outputs * n.inputs; }
-  int64_t bias() const { return weight_size(); }
   int64_t columns() const { return round_up(n.outputs, kPointwiseFill); }
-  int64_t filled_bias() const { return round_up(bias() + n.outputs, kPointwiseFill); }
-  int64_t ready() const { return filled_bias() + columns(); }
+  int64_t ready() const { return columns(); }
   int64_t halves() const { return ready() + n.inputs * columns(); }
   int64_t size() const { return halves() + divide_up(n.inputs, 2) * columns(); }
 };

@@ -63,8 +63,7 @@ bool by_channels(const DenseSizes& sizes) { return sizes.growth % kEdge == 0; }
 
 // What is packed for products of bfloat16 comes last.
 int64_t before_bf16(const DenseSizes& sizes) {
-  const PackedPlaces at{sizes};
-  return by_channels(sizes) ? at.copies() + channels::packed_size(sizes) : at.size();
+  return by_channels(sizes) ? channels::packed_size(sizes) : PackedPlaces{sizes}.size();
 }
 
 void work_by_tiles(const ResidualDenseBlock& op) {
@@ -86,29 +85,17 @@ int64_t residual_dense_block_packed_size(const DenseSizes& sizes) {
 }
 
 void residual_dense_block_pack(const DenseSizes& sizes, const float* const* parameters, float* packed) {
-  const PackedPlaces at{sizes};
-  for (int64_t i = 0; i <= sizes.layers; ++i) {
-    std::copy_n(parameters[2 * i], at.weight_size(i), packed + at.bias(i) - at.weight_size(i));
-    std::copy_n(parameters[2 * i + 1], at.bias_size(i), packed + at.bias(i));
-  }
   if (by_channels(sizes)) {
-    channels::pack(sizes, parameters, packed + at.copies());
+    channels::pack(sizes, parameters, packed);
   } else {
+    const PackedPlaces at{sizes};
+    for (int64_t i = 0; i <= sizes.layers; ++i)
+      std::copy_n(parameters[2 * i + 1], at.bias_size(i), packed + at.bias(i));
     for (int64_t i = 0; i < sizes.layers; ++i)
       pack_layer(parameters[2 * i], sizes.growth, sizes.inputs(i), packed + at.ready(i));
     pack_fusion(parameters[2 * sizes.layers], sizes.channels, sizes.all(), packed + at.ready(sizes.layers));
   }
   if (best_multiplies_bf16()) amx::pack(sizes, parameters, packed + before_bf16(sizes));
-}
-
-bool residual_dense_block_is_packed(const DenseSizes& sizes, const float* const* parameters, const float* packed) {
-  const PackedPlaces at{sizes};
-  for (int64_t i = 0; i <= sizes.layers; ++i) {
-    const float* const weight = packed + at.bias(i) - at.weight_size(i);
-    if (std::memcmp(parameters[2 * i], weight, sizeof(float) * at.weight_size(i))) return false;
-    if (std::memcmp(parameters[2 * i + 1], packed + at.bias(i), sizeof(float) * at.bias_size(i))) return false;
-  }
-  return true;
 }
 
 int64_t residual_dense_block_workspace(const ResidualDenseBlock& op) {
@@ -121,7 +108,7 @@ int64_t residual_dense_block_workspace(const ResidualDenseBlock& op) {
 void residual_dense_block(const ResidualDenseBlock& op) {
   prefer_huge_pages(op.y);
   if (in_bf16(op)) return amx::run(op, op.packed + before_bf16(op.sizes));
-  if (by_channels(op.sizes)) return channels::run(op, op.packed + PackedPlaces{op.sizes}.copies());
+  if (by_channels(op.sizes)) return channels::run(op, op.packed);
   work_by_tiles(op);
 }
 

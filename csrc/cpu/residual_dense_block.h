@@ -25,27 +25,20 @@ struct Parts {
 inline Parts output_parts(int64_t channels) { return {channels, kMostOutputs}; }
 inline Parts input_parts(int64_t channels) { return {channels, kMostInputs}; }
 
-// Where things stand in the packed parameters: a copy of them as they came; the transformed weights of each layer as
-// (part of the inputs, frequency, part of the outputs, input, output); the weights of the fusion as (part of the
-// outputs, input, output). So each kernel reads them from front to back.
+// Where things stand in the packed parameters: the biases; the transformed weights of each layer as (part of the inputs,
+// frequency, part of the outputs, input, output); the weights of the fusion as (part of the outputs, input, output). So
+// each kernel reads them from front to back.
 struct PackedPlaces {
   DenseSizes sizes;
-  int64_t weight_size(int64_t i) const {  // of the i-th layer, of the fusion where i == layers
-    return i < sizes.layers ? sizes.growth * sizes.inputs(i) * 9 : sizes.channels * sizes.all();
-  }
+  // Of the i-th layer, of the fusion where i == layers.
   int64_t bias_size(int64_t i) const { return i < sizes.layers ? sizes.growth : sizes.channels; }
-  int64_t bias(int64_t i) const {
-    int64_t at = weight_size(0);
-    for (int64_t j = 0; j < i; ++j) at += bias_size(j) + weight_size(j + 1);
-    return at;
-  }
-  int64_t copies() const { return round_up(bias(sizes.layers) + bias_size(sizes.layers), kEdge); }
+  int64_t bias(int64_t i) const { return i * sizes.growth; }
   int64_t ready(int64_t i) const {
-    int64_t at = copies();
+    int64_t at = round_up(bias(sizes.layers) + sizes.channels, kEdge);
     for (int64_t j = 0; j < i; ++j) at += kFrequencies * sizes.growth * sizes.inputs(j);
     return at;
   }
-  int64_t size() const { return ready(sizes.layers) + weight_size(sizes.layers); }
+  int64_t size() const { return ready(sizes.layers) + sizes.channels * sizes.all(); }
 };
 
 // Pixels are kept in blocks of tiles, (block, channel, 4 rows, record). A record is one row of pixels of the block,

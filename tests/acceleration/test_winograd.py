@@ -95,8 +95,8 @@ def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
 @pytest.mark.parametrize(
     ("conv", "filtered"),
     [
-        (nn.Conv2d(32, 40, 3, padding=1), True),
-        (nn.Conv2d(40, 31, 3, padding=1), False),
+        (nn.Conv2d(48, 50, 3, padding=1), True),
+        (nn.Conv2d(64, 47, 3, padding=1), False),
         (nn.Conv2d(16, 32, 5, padding=2), True),
         (nn.Conv2d(15, 32, 5, padding=2), False),
         (nn.Conv2d(128, 128, 3, padding=1), True),

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from vdeblur_fast.ops import explain, residual_dense_block
-from vdeblur_fast.ops.packing import PackedWeights
 from vdeblur_fast.ops.residual_dense_block import packed_weights
 from vdeblur_fast.reference import ops as reference
 
@@ -159,53 +158,6 @@ def test_new_weights_are_seen_however_they_came(body, change):
     for p in arguments[1:]:
         change(p)
     check_values(fused, plain, arguments)
-
-
-def test_weights_are_packed_once():
-    calls = []
-    packed = PackedWeights(
-        lambda sizes, t: calls.append(1) or torch.cat(t), lambda sizes, t, p: torch.equal(torch.cat(t), p)
-    )
-    one, two = [normal(3), normal(4)], [normal(3, seed=1), normal(4)]
-    for _ in range(3):
-        assert torch.equal(packed((3, 4), one), torch.cat(one))
-        assert torch.equal(packed((3, 4), two), torch.cat(two))
-    assert len(calls) == 2
-    packed((3, 4), [t.clone() for t in one])
-    assert len(calls) == 2, "a copy shares what was packed"
-    one[0].data.zero_()
-    assert torch.equal(packed((3, 4), one), torch.cat(one))
-    assert len(calls) == 3
-
-
-@pytest.fixture
-def packing(monkeypatch):
-    """Weights that are packed as they are -> what packs them, and how often it has; few may be kept of those let go."""
-    monkeypatch.setattr("vdeblur_fast.ops.packing.MOST_IDLE_BYTES", 100)
-    calls = []
-    same = lambda sizes, tensors, packed: torch.equal(tensors[0], packed)  # noqa: E731
-    return PackedWeights(lambda sizes, tensors: calls.append(1) or tensors[0].clone(), same), calls
-
-
-def test_what_was_packed_of_weights_let_go_is_bounded(packing):
-    packed, calls = packing
-    for seed in range(5):
-        packed((10,), [normal(10, seed=seed)])
-    packed((10,), [normal(10, seed=5)])
-    assert sum(kept.packed.nbytes for kept in packed._kept.values()) <= 100 + 40, "and the newest"
-    assert len(calls) == 6
-
-
-def test_weights_that_are_held_are_packed_once_however_many_there_are(packing):
-    packed, calls = packing
-    held = [normal(10, seed=seed).bfloat16() for seed in range(5)]
-    for _ in range(3):
-        for weights in held:
-            assert torch.equal(packed((10,), [weights]), weights.float())
-    assert len(calls) == 5
-    held.clear()
-    packed((10,), [normal(10, seed=5)])
-    assert len(packed._kept) < 5, "let go, they may be forgotten"
 
 
 @CPU

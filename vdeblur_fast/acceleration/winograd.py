@@ -15,7 +15,7 @@ from .rectified import (
 
 ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 # Channels in and out, by kernel, from which on it wins in bfloat16, where what it saves takes half the time,
-ENOUGH_IN_BF16 = {3: 32, 5: 16}
+ENOUGH_IN_BF16 = {3: 48, 5: 16}
 # and pairs of channels up to which it does: the transformed weights are fourteen times as large.
 MOST_IN_BF16 = 128 * 128
 

@@ -143,11 +143,7 @@ def _pack(sizes: tuple[int, ...], parameters: Sequence[Tensor]) -> Tensor:
     return packed
 
 
-def _same(sizes: tuple[int, ...], parameters: Sequence[Tensor], packed: Tensor) -> bool:
-    return native.module().convolution_is_packed(sizes, *(p.data_ptr() for p in parameters), packed.data_ptr())
-
-
-packed_weights = PackedWeights(_pack, _same)
+packed_weights = PackedWeights(_pack)
 
 
 def on_cpu(

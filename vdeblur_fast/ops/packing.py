@@ -16,38 +16,42 @@ MOST_IDLE_BYTES = 2**28
 @dataclass(frozen=True)
 class _Kept:
     packed: Tensor
+    copies: list[Tensor]  # of the tensors, as they came
     owner: Callable[[], Tensor | None]  # whose weights they are: None when nobody holds them any more
+
+    def is_of(self, tensors: Sequence[Tensor]) -> bool:
+        if any(copy.dtype != tensor.dtype for copy, tensor in zip(self.copies, tensors, strict=True)):
+            return False
+        bytes = [tensor.nbytes for tensor in tensors]
+        return native.module().same_bytes(_addresses(self.copies), _addresses(tensors), bytes)
 
 
 class PackedWeights:
-    """What `pack(sizes, tensors)` made, kept for the next call with tensors of the same values.
+    """What `pack(sizes, tensors)` made of tensors in float32, kept for the next call with tensors of the same values.
 
-    `same(sizes, tensors, packed)` compares the values themselves, a copy of which lies in `packed`: a few microseconds
-    beside the milliseconds of the call, for which nothing is ever stale, however the weights were changed, and copies
-    of a network share what was packed. Both are given the tensors as float32 and contiguous. What was packed of weights
-    that are still held is kept: were there a limit, a network above it would pack all of its weights anew for each
-    frame. Of others the least recently used go first where more than MOST_IDLE_BYTES would be kept.
+    The values themselves are compared, with a copy: a few microseconds beside the milliseconds of the call, for which
+    nothing is ever stale, however the weights were changed, and copies of a network share what was packed. What was
+    packed of weights that are still held is kept: were there a limit, a network above it would pack all of its weights
+    anew for each frame. Of others the least recently used go first where more than MOST_IDLE_BYTES would be kept.
     """
 
-    def __init__(
-        self,
-        pack: Callable[[Any, Sequence[Tensor]], Tensor],
-        same: Callable[[Any, Sequence[Tensor], Tensor], bool],
-    ):
-        self._pack, self._same = pack, same
+    def __init__(self, pack: Callable[[Any, Sequence[Tensor]], Tensor]):
+        self._pack = pack
         self._kept: OrderedDict[tuple[Any, int], _Kept] = OrderedDict()
 
     def __call__(self, sizes: tuple[int, ...], tensors: Sequence[Tensor]) -> Tensor:
-        """The tensors, of any floating type, packed."""
-        owner, tensors = tensors[0], [native.plain(tensor) for tensor in tensors]
-        key = sizes, owner.data_ptr()
+        """The tensors, of any floating type, packed; those of `sizes` have all the same shapes."""
+        key = sizes, tensors[0].data_ptr()
+        owner, tensors = tensors[0], [tensor.contiguous() for tensor in tensors]
         found = self._kept.get(key)
-        if found is None or not self._same(sizes, tensors, found.packed):
-            others = [kept.packed for (other, _), kept in list(self._kept.items()) if other == sizes]
-            shared = next((packed for packed in others if self._same(sizes, tensors, packed)), None)
+        if found is None or not found.is_of(tensors):
+            others = [kept for (other, _), kept in list(self._kept.items()) if other == sizes]
+            shared = next((kept.packed for kept in others if kept.is_of(tensors)), None)
             if shared is not None:
                 return shared
-            found = self._kept[key] = _Kept(self._pack(sizes, tensors), weakref.ref(owner))
+            packed = self._pack(sizes, [native.plain(tensor) for tensor in tensors])
+            copies = [tensor.detach().clone() for tensor in tensors]
+            found = self._kept[key] = _Kept(packed, copies, weakref.ref(owner))
             self._forget()
         self._kept.move_to_end(key)
         return found.packed
@@ -60,3 +64,7 @@ class PackedWeights:
                 return
             del self._kept[key]
             total -= size
+
+
+def _addresses(tensors: Sequence[Tensor]) -> list[int]:
+    return [tensor.data_ptr() for tensor in tensors]

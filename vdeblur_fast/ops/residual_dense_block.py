@@ -137,12 +137,7 @@ def _pack(sizes: tuple[int, ...], parameters: Sequence[Tensor]) -> Tensor:
     return packed
 
 
-def _same(sizes: tuple[int, ...], parameters: Sequence[Tensor], packed: Tensor) -> bool:
-    addresses = [p.data_ptr() for p in parameters]
-    return native.module().residual_dense_block_is_packed(sizes, addresses, packed.data_ptr())
-
-
-packed_weights = PackedWeights(_pack, _same)
+packed_weights = PackedWeights(_pack)
 
 
 def _on_cpu(
