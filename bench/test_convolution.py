@@ -60,7 +60,7 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
 def test_convolution(compare, sizes):
     inputs, outputs, kernel, height, width = sizes
     x = torch.randn(1, inputs, height, width, device=DEVICE).to(memory_format=torch.channels_last)
-    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
+    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-fp32"
     compare_layers(compare, name, [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()], x)
 
 
@@ -83,5 +83,5 @@ def test_transposed_convolution(compare, sizes):
     inputs, outputs, kernel, height, width = sizes
     x = torch.randn(1, inputs, height, width).to(memory_format=torch.channels_last)
     conv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, 1, output_padding=4 - kernel)
-    name = f"transposed convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU"
+    name = f"transposed convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-fp32"
     compare_layers(compare, name, [conv, nn.ReLU()], x)

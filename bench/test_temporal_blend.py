@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from bench.harness import DEVICE, TYPES, Case
+from vdeblur_fast.device import cpu_is_fast_at
 from vdeblur_fast.ops import temporal_blend as operator
 from vdeblur_fast.ops.temporal_blend import blend
 from vdeblur_fast.reference.ops.temporal_blend import blend as reference_blend
@@ -38,12 +39,15 @@ def test_temporal_blend_after_its_convolution(compare, size, dtype):
     compare(Case(name, fast, reference, (current, previous, torch.tensor(0.1)), 4 * current.nbytes, 0))
 
 
-@pytest.mark.parametrize("dtype", TYPES if DEVICE == "cuda" else [torch.float32], ids=TYPES.get)
+@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.get)
 @every_size
 def test_temporal_blend(compare, size, dtype):
+    if DEVICE == "cpu" and not cpu_is_fast_at(TYPES[dtype]):
+        pytest.skip(f"this processor multiplies no {TYPES[dtype]}")
     current, previous = frames(2, size, dtype)
     weight = torch.randn(CHANNELS, 2 * CHANNELS, KERNEL, KERNEL, device=DEVICE) / (KERNEL * (2 * CHANNELS) ** 0.5)
-    inputs = current, previous, weight, torch.randn(CHANNELS, device=DEVICE), torch.tensor(0.1, device=DEVICE)
+    parameters = weight, torch.randn(CHANNELS, device=DEVICE), torch.tensor(0.1, device=DEVICE)
+    inputs = current, previous, *(parameter.to(dtype) for parameter in parameters)
     operations = 2 * current[0, 0].numel() * weight.numel()
     name = f"temporal_blend c{CHANNELS}-{size[1]}x{size[0]}-{TYPES[dtype]}"
     compare(Case(name, operator, whole_reference, inputs, 3 * current.nbytes, operations))

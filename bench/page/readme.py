@@ -101,11 +101,10 @@ def convolutions(results: Results) -> str:
     rows = [row for row in results.rows("convolution") if value(row, "times_faster")]
     if not rows:
         return ""
-    found = sorted(value(row, "times_faster") for row in rows)
     says = (
-        "In float32 on a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum "
-        f"after them: {found[0]:.1f} to {found[-1]:.1f}\ntimes as fast as the better of eager and compiled PyTorch, "
-        f"on {rows[0]['device']} (`pytest bench/test_convolution.py --benchmark`)."
+        "On a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum after them:\n"
+        f"{gains(rows)} as fast as the better of eager\nand compiled PyTorch, on {rows[0]['device']} "
+        "(`pytest bench/test_convolution.py --benchmark`)."
     )
     joining = [row for row in results.rows("joining-convolution") if value(row, "times_faster")]
     if joining:

@@ -1,5 +1,9 @@
 """Packed weights: made once, and made anew when they must be."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 import torch
 
@@ -60,3 +64,18 @@ def test_weights_that_are_held_are_packed_once_however_many_there_are(packing):
     held.clear()
     packed((10,), [normal(10, seed=5)])
     assert len(packed._kept) < 5, "what nobody holds may be forgotten"
+
+
+def test_threads_share_what_is_packed(packing, request):
+    packed, calls = packing
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    held = [normal(4, seed=seed) for seed in range(300)]
+
+    def work(seed: int) -> bool:
+        passing = packed((4,), [normal(4, seed=1000 + seed)])
+        return all(torch.equal(packed((4,), [weights]), weights) for weights in held) and passing.numel() == 4
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(work, range(200)))
+    assert len(calls) == 300 + 200

@@ -76,10 +76,10 @@ def accelerate(
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`, `UpsampleConcat`) runs on it, batch
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
     without gradients. On the CPU convolutions do the ReLU after them, and poolings are a maximum or a convolution; but
-    for bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (in
-    memory their transformed weights are five times as large), those to few channels compute several pixels at once,
-    and those of 1x1 concatenate nothing. Its interface and state_dict are the network's, which is never changed;
-    `.acceleration` says what was done.
+    for bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (their
+    transformed weights, four times as large, in bfloat16 fourteen, are kept beside them), those to few channels compute
+    several pixels at once, and those of 1x1 concatenate nothing. Its interface and state_dict are the network's, which
+    is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
     memory_format: of weights and features; "auto" is channels last.

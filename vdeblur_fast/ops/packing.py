@@ -4,6 +4,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from torch import Tensor
@@ -38,14 +39,18 @@ class PackedWeights:
     def __init__(self, pack: Callable[[Any, Sequence[Tensor]], Tensor]):
         self._pack = pack
         self._kept: OrderedDict[tuple[Any, int], _Kept] = OrderedDict()
+        self._lock = Lock()
 
     def __call__(self, sizes: tuple[int, ...], tensors: Sequence[Tensor]) -> Tensor:
         """The tensors, of any floating type, packed; those of `sizes` have all the same shapes."""
-        key = sizes, tensors[0].data_ptr()
-        owner, tensors = tensors[0], [tensor.contiguous() for tensor in tensors]
+        with self._lock:
+            return self._find(sizes, tensors[0], [tensor.contiguous() for tensor in tensors])
+
+    def _find(self, sizes: tuple[int, ...], owner: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+        key = sizes, owner.data_ptr()
         found = self._kept.get(key)
         if found is None or not found.is_of(tensors):
-            others = [kept for (other, _), kept in list(self._kept.items()) if other == sizes]
+            others = (kept for (other, _), kept in self._kept.items() if other == sizes)
             shared = next((kept.packed for kept in others if kept.is_of(tensors)), None)
             if shared is not None:
                 return shared
