@@ -111,7 +111,7 @@ class DAVID(VideoNetwork):
         inputs = []
         for scale in self.scales:
             centred = torch.cat([window[self.past + t] for t in range(-(scale // 2), scale // 2 + 1)], 1) - 0.5
-            inputs += [centred] * len(self.levels)
+            inputs += [self.narrow(centred)] * len(self.levels)
         residuals = torch.stack(self._outputs(self._branches, inputs), 1).unflatten(1, (len(self.scales), -1))
         return residuals.transpose(1, 2) + window[self.past][:, None, None]
 
@@ -121,7 +121,7 @@ class DAVID(VideoNetwork):
         nets = self._attentions.nets
         if not nets:
             return None, None
-        maps = self._outputs(self._attentions, [torch.cat(tuple(window), 1) - 0.5] * len(nets))
+        maps = self._outputs(self._attentions, [self.narrow(torch.cat(tuple(window), 1) - 0.5)] * len(nets))
         external = maps.pop() if self.attention is not None else None
         return torch.stack(maps, 1) if maps else None, external
 

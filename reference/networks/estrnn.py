@@ -48,11 +48,12 @@ class ESTRNN(VideoNetwork):
         )
 
     def encode(self, frame, state=None):
-        own = self.extract(frame - 0.5)
+        own = self.extract(self.narrow(frame - 0.5))
         if state is None:
             state = own.new_zeros(own.shape[0], self.features, *own.shape[2:])
         f = self.align(torch.cat([own, state], 1))
         return f, self.hidden(f)
 
     def decode(self, window: Sequence[torch.Tensor], state=None):
-        return self.reconstruct(self.attention(window)) + 0.5, state
+        x = self.reconstruct(self.attention(window))
+        return x.to(torch.promote_types(x.dtype, torch.float32)) + 0.5, state

@@ -158,12 +158,12 @@ class GSTANet(VideoNetwork):
 
     def entry(self, index: int, summaries, frame, skip, features, deep) -> Entry:
         """Of all that is known of a frame, what will be needed."""
-        small = thumbnail(frame) if self.selector is not None else None
+        small = thumbnail(self.narrow(frame)) if self.selector is not None else None
         return Entry(index, summaries, small, frame, skip, features, deep if self.training or self.explain else None)
 
     def lower_levels(self, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """frame -> (B, a, H, W), (B, b, H/2, W/2): the levels of the encoder that no neighbour changes."""
-        skip = self.encoder1(self.stem(frame - 0.5))
+        skip = self.encoder1(self.stem(self.narrow(frame - 0.5)))
         return skip, self.encoder2(self.down1(skip))
 
     def still(self, entry: Entry, frames: int) -> list[Entry]:

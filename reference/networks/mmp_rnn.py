@@ -100,6 +100,7 @@ class MMPRNN(VideoNetwork):
     future = 2
     multiple = 4
     carriers = ("skip.*",)
+    precise = ("skip",)
     untiled = "MMP-Net's interpolation depends on the size of the frame (and without MMP-Net no halo is known)"
 
     def __init__(
@@ -164,8 +165,8 @@ class MMPRNN(VideoNetwork):
         magnitude = None
         if self.magnitude_net is not None:
             with torch.no_grad():
-                magnitude = self.magnitude_net(frame)
-        own = self.extract(x, magnitude)
+                magnitude = self.magnitude_net(self.narrow(frame))
+        own = self.extract(self.narrow(x), magnitude)
         before, hidden = state if state is not None else self._zeros(own)
         inputs = [own, before, hidden] if self.ndf else [own, hidden]
         f = self.align(torch.cat(inputs, 1))
@@ -178,4 +179,5 @@ class MMPRNN(VideoNetwork):
         x = [entry.features for entry in window]
         if self.attention is not None:
             x = [self.attention(torch.cat(x, 1))]
-        return self.reconstruct(self.fuse(*x)) + self.skip(window[self.past].frame) + 0.5, state
+        frame = window[self.past].frame.to(self.skip.weight.dtype)
+        return self.reconstruct(self.fuse(*x)) + self.skip(frame) + 0.5, state

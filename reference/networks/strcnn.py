@@ -121,7 +121,7 @@ class STRCNN(VideoNetwork):
                 self.blend.similarity.bias[:carried] = 1.45  # tanh: 0.9957 with beta
 
     def encode(self, frame, state=None):
-        return frame, None
+        return self.narrow(frame), None
 
     def decode(self, window: Sequence[torch.Tensor], state: Memory | None = None):
         x = self.filter(torch.cat(tuple(window), 1))

@@ -1,10 +1,12 @@
 """What every network of the package looks like from outside."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import nn
+
+HALF = (torch.bfloat16, torch.float16)
 
 
 class VideoNetwork(nn.Module):
@@ -23,6 +25,9 @@ class VideoNetwork(nn.Module):
     `carriers`: patterns of the names of the parameters that carry the picture itself from the first to the last layer
     where a network starts from the identity.
 
+    `precise`: names of the modules that add the picture itself to what the rest makes of it. They stay in float32 where
+    the rest computes in half precision, in which a picture of more than seven bits does not fit (see `compute_in`).
+
     `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
 
     `halo`: how many pixels around a tile decide about the tile, so that large frames can be computed in tiles with the
@@ -35,6 +40,7 @@ class VideoNetwork(nn.Module):
     minimum: int = 1
     capturable: bool = True
     carriers: tuple[str, ...] = ()
+    precise: tuple[str, ...] = ()
     halo: int | None = None
     untiled: str = "no halo is known for it"
 
@@ -66,16 +72,32 @@ class VideoNetwork(nn.Module):
             f"{self.past} frames before and {self.future} after; leave it out, or take gsta-net, which can choose"
         )
 
+    def compute_in(self, dtype: torch.dtype, memory_format: torch.memory_format = torch.preserve_format) -> Self:
+        """Converts the network to `dtype`, in half precision all but what is `precise`. Of clips in float32, which it
+        takes then too, it gives back more than of clips in half precision."""
+        apart = {name: getattr(self, name) for name in self.precise} if dtype in HALF else {}
+        for name in apart:
+            setattr(self, name, None)
+        self.to(dtype=dtype, memory_format=memory_format)
+        for name, part in apart.items():
+            setattr(self, name, part.to(memory_format=memory_format))
+        return self
+
+    def narrow(self, x: torch.Tensor) -> torch.Tensor:
+        """x in the type that the network computes in."""
+        return x.to(next(self.parameters()).dtype)
+
     def forward(self, clip: torch.Tensor, ends: Literal["replicate", "valid"] = "replicate") -> torch.Tensor:
-        """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid".
+        """clip (B, T, 3, H, W) -> (B, T, 3, H, W), or (B, T - past - future, 3, H, W) with ends="valid", of its dtype:
+        the network's, or float32.
 
         ends="valid" is what the papers do; with "replicate" the entries of the first and the last frame stand in for
         the missing neighbours.
 
         Raises ValueError for a clip of the wrong shape, and for ends="valid" on a clip shorter than the window;
-        TypeError for one that has another dtype than the network, or is on another device.
+        TypeError for one of another dtype, or on another device.
         """
-        return self.decode_clip(self.encode_clip(clip), ends)
+        return self.decode_clip(self.encode_clip(clip), ends).to(clip.dtype)
 
     def encode_clip(self, clip: torch.Tensor) -> list[Any]:
         """clip (B, T, 3, H, W) -> the entries of its frames; the first half of `forward`."""
@@ -125,7 +147,8 @@ class VideoNetwork(nn.Module):
                 f"{self.minimum}, got {height}x{width}; pad the clip, or use vdeblur_fast.Deblurrer, which does"
             )
         weight = next(self.parameters(), clip)
-        elsewhere, other = clip.device != weight.device, clip.dtype != weight.dtype
+        elsewhere = clip.device != weight.device
+        other = clip.dtype != weight.dtype and not (weight.dtype in HALF and clip.dtype == torch.float32)
         if elsewhere or (other and not torch.is_autocast_enabled(clip.device.type)):
             raise TypeError(
                 f"{type(self).__name__}: the clip is {clip.dtype} on {clip.device}, the network {weight.dtype} on "

@@ -12,6 +12,7 @@ from ..device import choose_precision
 from ..modules import DTB, FUSED, RDB
 from ..ops import why_not_fused
 from ..ops.convolution import saves_time
+from ..reference.networks import VideoNetwork
 from .attending import attend_in_one_convolution
 from .folding import fold_batch_norms
 from .graphs import capture_steps
@@ -81,7 +82,8 @@ def accelerate(
     several pixels at once, and those of 1x1 concatenate nothing. Its interface and state_dict are the network's, which
     is never changed; `.acceleration` says what was done.
 
-    precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16".
+    precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
+    clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
     memory_format: of weights and features; "auto" is channels last.
 
     Raises TypeError for what is no module, ValueError for an unknown memory format, DeviceError for an unknown
@@ -108,7 +110,10 @@ def accelerate(
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     phased = compute_in_phases(fast) if wide or winograd else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
-    fast = fast.to(dtype=dtype, memory_format=layout)
+    if isinstance(fast, VideoNetwork):
+        fast.compute_in(dtype, layout)
+    else:
+        fast.to(dtype=dtype, memory_format=layout)
     attended = attend_in_one_convolution(fast)
     pooled = pool_otherwise(fast) if device.type == "cpu" else 0
     joined = join_where_they_lie(fast, dtype) if winograd else 0

@@ -94,7 +94,7 @@ class Deblurrer:
             self.precision = self.network.acceleration.precision
         else:
             self.precision = choose_precision(self.device, precision)
-            self.network.to(self.precision, memory_format=torch.channels_last)
+            self.network.compute_in(self.precision, torch.channels_last)
         served = self.network if tile is None else _in_tiles(self.network, tile)
         overlap = max(4, served.past + served.future) if overlap is None else overlap
         window = max(20, overlap + 16) if window is None else window
@@ -158,8 +158,7 @@ class Deblurrer:
         height, width = small.shape[-2:]
         sharp = image[..., :height, :width].float()
         if self.shrink > 1:
-            change = sharp - small.to(self.precision)  # as the network saw it: what it leaves alone does not change
-            sharp = source + interpolate(change, source.shape[-2:], mode="bicubic")
+            sharp = source + interpolate(sharp - small, source.shape[-2:], mode="bicubic")
         return format_.to_frame(torch.lerp(source, sharp, self.strength) if self.strength != 1 else sharp)
 
     def _small(self, source: torch.Tensor) -> torch.Tensor:
@@ -171,7 +170,7 @@ class Deblurrer:
         """Repeats the last row and column up to a size that the network can take."""
         height, width = (self._friendly(side) for side in source.shape[-2:])
         x = pad(source, [0, width - source.shape[-1], 0, height - source.shape[-2]], mode="replicate")
-        return x.to(self.precision, memory_format=torch.channels_last)
+        return x.to(memory_format=torch.channels_last)
 
     def _friendly(self, side: int) -> int:
         multiple = self.network.multiple
