@@ -179,5 +179,12 @@ class MMPRNN(VideoNetwork):
         x = [entry.features for entry in window]
         if self.attention is not None:
             x = [self.attention(torch.cat(x, 1))]
-        frame = window[self.past].frame.to(self.skip.weight.dtype)
-        return self.reconstruct(self.fuse(*x)) + self.skip(frame) + 0.5, state
+        return self.reconstruct(self.fuse(*x)) + self._skipped(window[self.past].frame) + 0.5, state
+
+    def _skipped(self, frame: torch.Tensor) -> torch.Tensor:
+        """The global skip, in float32 whatever the rest is computed in."""
+        frame = frame.to(self.skip.weight.dtype)
+        if not torch.is_autocast_enabled(frame.device.type):
+            return self.skip(frame)
+        with torch.autocast(frame.device.type, enabled=False):
+            return self.skip(frame)

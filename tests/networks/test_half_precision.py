@@ -34,6 +34,13 @@ def test_the_picture_itself_is_not_rounded(name, faster, half):
     torch.testing.assert_close(rounded.float(), clip, rtol=0, atol=2e-2)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_itself_is_not_rounded_in_training(name):
+    network, clip = identity(name).train(), torch.rand(1, 2, 3, 32, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(network(clip), clip, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("faster", [False, True], ids=["plain", "accelerated"])
 def test_sixteen_bits_of_a_video_come_through(faster):
     frames = np.random.default_rng(0).integers(0, 2**16, (3, 30, 41, 3), dtype=np.uint16)
