@@ -55,5 +55,9 @@ class ESTRNN(VideoNetwork):
         return f, self.hidden(f)
 
     def decode(self, window: Sequence[torch.Tensor], state=None):
-        x = self.reconstruct(self.attention(window))
-        return x.to(torch.promote_types(x.dtype, torch.float32)) + 0.5, state
+        return self._image(self.reconstruct(self.attention(window))), state
+
+    def _image(self, x: torch.Tensor) -> torch.Tensor:
+        """Values around 0 -> around 0.5, in float32 at least: what half precision keeps of small ones is more than it
+        could of their sum."""
+        return x.to(torch.promote_types(x.dtype, torch.float32)) + 0.5

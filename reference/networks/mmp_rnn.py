@@ -184,7 +184,7 @@ class MMPRNN(VideoNetwork):
     def _skipped(self, frame: torch.Tensor) -> torch.Tensor:
         """The global skip, in float32 whatever the rest is computed in."""
         frame = frame.to(self.skip.weight.dtype)
-        if not torch.is_autocast_enabled(frame.device.type):
+        if frame.is_meta or not torch.is_autocast_enabled(frame.device.type):
             return self.skip(frame)
         with torch.autocast(frame.device.type, enabled=False):
             return self.skip(frame)

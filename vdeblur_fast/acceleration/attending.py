@@ -31,7 +31,7 @@ class OneConvESTRNN(ESTRNN):
         x = self._attend(window)
         for module in rest:
             x = module(x)
-        return x + 0.5, state
+        return self._image(x), state
 
     def _attend(self, window: Sequence[torch.Tensor]) -> torch.Tensor:
         up, x = self.reconstruct[0], window[self.past]
