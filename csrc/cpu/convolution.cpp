@@ -20,7 +20,8 @@ ConvolutionPlan lay_out(const Convolution& op) {
   k.bias = op.packed;
   k.weights = op.packed + at.ready();
   const int64_t each = at.frequencies() * (op.sizes.inputs + kBlock);
-  const int64_t most = std::clamp(kScratch / each / kSomeTiles * kSomeTiles, kSomeTiles, kMostTiles);
+  const int64_t some = at.patch() == kPatch ? kSomeTiles : kSomeTiles / 2;
+  const int64_t most = std::clamp(kScratch / each / some * some, some, kMostTiles);
   k.tasks = std::min(round_up(divide_up(k.tiles(), most), op.threads), k.tiles());
   k.most = divide_up(k.tiles(), k.tasks);
   return k;

@@ -11,9 +11,9 @@ namespace vdeblur {
 
 constexpr int64_t kGroup = 16;             // output channels that are packed together: what a phase is filled up to
 constexpr int64_t kBlock = 4 * kGroup;     // output channels that one frequency's product has
-constexpr int64_t kSomeTiles = 12;         // that almost all numbers of rows divide
+constexpr int64_t kSomeTiles = 24;         // that all numbers of rows divide; of wide patches half as many
 constexpr int64_t kScratch = 192 << 10;    // floats that the tiles of one task may take
-constexpr int64_t kMostTiles = 8 * kSomeTiles;
+constexpr int64_t kMostTiles = 4 * kSomeTiles;
 
 // Where things stand in the packed parameters: the biases, filled up; the transformed weights as (block of outputs,
 // frequency, input, output).
