@@ -14,8 +14,6 @@ REASONS = {
     "result of 113 MiB; in a process of its own it took two thirds of eager's time",
     "convolution 5 times 70 to 350 1x1 160x90-fp32": "both are near the speed of a matrix product, beside which the "
     "concatenation takes a tenth",
-    "strcnn-dtb 640x360 bf16": "nearly all of the time is wide convolutions, which oneDNN does as fast as a matrix "
-    "product; Winograd's method gains a quarter with kernels of 3x3 and nothing with those of 5x5",
 }
 
 
