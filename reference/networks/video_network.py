@@ -26,7 +26,8 @@ class VideoNetwork(nn.Module):
     where a network starts from the identity.
 
     `precise`: names of the modules that add the picture itself to what the rest makes of it. They stay in float32 where
-    the rest computes in half precision, in which a picture of more than seven bits does not fit (see `compute_in`).
+    the rest computes in half precision, for of a pixel bfloat16 keeps eight bits (see `compute_in`). Frames come in
+    float32 then too: a subclass computes with `narrow(frame)`, and adds to the frame itself.
 
     `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
 
