@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.harness import DEVICE, Case
+from bench.harness import DEVICE, TYPES, Case
 from vdeblur_fast import accelerate
 from vdeblur_fast.ops import convolution
 from vdeblur_fast.ops.convolution import saves_time
@@ -33,7 +33,6 @@ IN_BF16 = [
     (192, 64, 3, 48, 80),  # david-small at 320x192
     (128, 128, 3, 24, 40),
 ]
-TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
 def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor) -> None:
@@ -56,24 +55,18 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]))
-def test_convolution(compare, sizes):
+@pytest.mark.parametrize(
+    ("sizes", "dtype"),
+    [(sizes, torch.float32) for sizes in SIZES] + [(sizes, torch.bfloat16) for sizes in IN_BF16],
+    ids=lambda s: TYPES[s] if s in TYPES else "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]),
+)
+def test_convolution(compare, sizes, dtype):
+    if DEVICE == "cpu" and not saves_time(dtype):
+        pytest.skip(f"AMX computes {TYPES[dtype]} as defined")
     inputs, outputs, kernel, height, width = sizes
-    x = torch.randn(1, inputs, height, width, device=DEVICE).to(memory_format=torch.channels_last)
-    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-fp32"
+    x = torch.randn(1, inputs, height, width, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
+    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-{TYPES[dtype]}"
     compare_layers(compare, name, [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()], x)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("sizes", IN_BF16, ids=lambda s: "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]))
-def test_convolution_in_bfloat16(compare, sizes):
-    if DEVICE == "cpu" and not saves_time(torch.bfloat16):
-        pytest.skip("AMX computes bfloat16 as defined")
-    inputs, outputs, kernel, height, width = sizes
-    x = torch.randn(1, inputs, height, width, device=DEVICE, dtype=torch.bfloat16)
-    name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-bf16"
-    layers = [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU()]
-    compare_layers(compare, name, layers, x.to(memory_format=torch.channels_last))
 
 
 @torch.no_grad()
