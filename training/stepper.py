@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from . import distributed
 from .ema import EMA
+from .gelu import compile_gradient
 from .recipes import Recipe
 from .run import Run
 from .tasks import Batch, Task
@@ -32,6 +33,8 @@ class Stepper:
         self.sums: dict[str, torch.Tensor] = {}
         if run.compile:
             self.task.compile()
+        elif run.device.type == "cpu" and run.dtype == torch.bfloat16:
+            compile_gradient(task.network)
         self._model = self._shared() if distributed.world_size() > 1 else self.task
 
     def _shared(self) -> nn.Module:

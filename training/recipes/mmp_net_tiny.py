@@ -22,4 +22,7 @@ MMP_NET_TINY = replace(
     gradient_weight=0.5,
 )
 
-RECIPES = [MMP_NET_TINY]
+# the paper's network, trained as the small one is
+MMP_NET_SHORT = replace(MMP_NET_TINY, name="mmp-net-short", network="mmp-net")
+
+RECIPES = [MMP_NET_TINY, MMP_NET_SHORT]

@@ -34,4 +34,6 @@ TINY = Recipe(
     optimizer="muon",
 )
 ABLATIONS = [replace(TINY, name=name, network=name) for name in ("mmp-rnn-tiny-no-mmam", "mmp-rnn-tiny-no-mmam-no-ndf")]
-RECIPES = [TINY, *ABLATIONS]
+# the paper's smallest, trained as ours is
+A3B4C16_SHORT = replace(TINY, name="mmp-rnn-a3b4c16-short", network="mmp-rnn-a3b4c16", magnitude_network="mmp-net")
+RECIPES = [TINY, *ABLATIONS, A3B4C16_SHORT]

@@ -1,0 +1,34 @@
+"""GELU whose gradient is compiled."""
+
+import pytest
+import torch
+from torch.nn.functional import gelu
+
+from vdeblur_fast.reference.modules import RDB
+from vdeblur_fast.training.gelu import CompiledGradientGELU, compile_gradient
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_values_and_gradients_are_those_of_gelu(dtype):
+    values = torch.linspace(-8, 8, 2 * 6 * 5 * 7).to(dtype).reshape(2, 6, 5, 7).to(memory_format=torch.channels_last)
+    outer = torch.randn(2, 9, 5, 7).to(dtype).to(memory_format=torch.channels_last)[:, 3:]  # as concatenations give it
+    found, expected, exact = (
+        x.detach().to(kind).requires_grad_() for x, kind in ((values, dtype), (values, dtype), (values, torch.float64))
+    )
+    CompiledGradientGELU.apply(found).backward(outer)
+    gelu(expected).backward(outer)
+    gelu(exact).backward(outer.double())
+    assert found.grad.dtype == dtype
+    error = (found.grad - exact.grad).abs().max()
+    assert error <= 1.5 * (expected.grad - exact.grad).abs().max()
+
+
+def test_blocks_get_it_and_stay_what_they_are():
+    block, relu = RDB(4, 2), RDB(4, 2, activation="relu")
+    x = torch.randn(1, 4, 6, 6)
+    before = block(x), relu(x)
+    compile_gradient(torch.nn.Sequential(block, relu))
+    assert relu.activation == "relu"
+    assert "compiled" in block.activation
+    for was, block_ in zip(before, (block, relu), strict=True):
+        torch.testing.assert_close(block_(x), was, rtol=0, atol=0)

@@ -1,0 +1,46 @@
+"""GELU with a faster gradient: that of PyTorch for bfloat16 takes a third of a step of MMP-RNN on a CPU."""
+
+import math
+
+import torch
+from torch import nn
+
+from vdeblur_fast.reference.modules import RDB
+from vdeblur_fast.reference.modules.residual_dense_block import ACTIVATIONS
+
+NAME = "gelu, compiled gradient"
+
+
+@torch.compile(dynamic=True)
+def _gradient(outer: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    wide = x.float()
+    below = 0.5 + 0.5 * torch.erf(wide * math.sqrt(0.5))
+    density = torch.exp(-0.5 * wide * wide) * math.sqrt(0.5 / math.pi)
+    return (outer.float() * (below + wide * density)).to(x.dtype)
+
+
+class CompiledGradientGELU(torch.autograd.Function):
+    """Exact GELU of any shape and dtype.
+
+    Equivalent to:
+        torch.nn.functional.gelu(x)
+    """
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        return nn.functional.gelu(x)
+
+    @staticmethod
+    def backward(ctx, outer: torch.Tensor) -> torch.Tensor:
+        return _gradient(outer, *ctx.saved_tensors)
+
+
+ACTIVATIONS[NAME] = CompiledGradientGELU.apply
+
+
+def compile_gradient(network: nn.Module) -> None:
+    """Gives the residual dense blocks of a network that GELU in place of PyTorch's."""
+    for module in network.modules():
+        if isinstance(module, RDB) and module.activation == "gelu":
+            module.activation = NAME
