@@ -66,6 +66,7 @@ std::atomic<int> current{best};
 Isa current_isa() { return Isa(std::min(current.load(std::memory_order_relaxed), kAvx512)); }
 
 bool has_tiles() { return current.load(std::memory_order_relaxed) == kAmx; }
+bool best_has_tiles() { return best == kAmx; }
 bool multiplies_bf16() { return current.load(std::memory_order_relaxed) >= kBf16; }
 bool best_multiplies_bf16() { return best >= kBf16; }
 

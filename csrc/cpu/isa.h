@@ -12,8 +12,9 @@ constexpr int width(Isa isa) { return isa == Isa::avx512 ? 16 : isa == Isa::avx2
 // The best that the processor and the operating system support, or less where force_isa asked for less.
 Isa current_isa();
 
-// Whether there are AMX's tiles beside AVX-512, for the bodies that use them.
+// Whether there are AMX's tiles beside AVX-512, for the bodies that use them: now, and where nothing is forced.
 bool has_tiles();
+bool best_has_tiles();
 // Whether bfloat16 are multiplied as such, by tiles or by AVX-512's dot products: now, and where nothing is forced.
 bool multiplies_bf16();
 bool best_multiplies_bf16();

@@ -4,7 +4,7 @@
 #include <omp.h>
 
 #include "huge_pages.h"
-#include "residual_dense_block_amx.h"
+#include "residual_dense_block_bf16.h"
 #include "residual_dense_block_channels.h"
 #include "residual_dense_block_schedule.h"
 

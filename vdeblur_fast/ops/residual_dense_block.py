@@ -35,8 +35,9 @@ def residual_dense_block(
     Equivalent to `vdeblur_fast.reference.ops.residual_dense_block`. On the CPU computed in float32 for float32 and
     bfloat16 x, the 3x3 convolutions as Winograd's F(4x4, 3x3): where x is not finite, so is the result, up to three
     pixels further for each layer than by the definition. On a CPU with AMX a bfloat16 x is multiplied in tiles, as by
-    the definition: sums in float32, the layers' outputs rounded to bfloat16 once. Weights are packed when first seen,
-    and when their values have changed.
+    the definition: sums in float32, the layers' outputs rounded to bfloat16 once. On one with bfloat16's dot products
+    alone it is multiplied by those, the 3x3 convolutions as F(2x2, 3x3), whose sums of pixels and of weights are
+    rounded to bfloat16 as well. Weights are packed when first seen, and when their values have changed.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers.
     """

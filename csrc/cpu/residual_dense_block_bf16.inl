@@ -3,6 +3,7 @@
 #include "runs.inl"
 #include "halves.inl"
 #include "activation.inl"
+#include "residual_dense_block_dots.inl"
 
 // C[p] += A[p] B for kPixels tiles of pixels, side by side in a slab.
 template <int kPixels, int kLeft, int kRight>
@@ -125,7 +126,8 @@ inline void load_row(const Plan& k, int64_t frame, int64_t y, Half* row) {
     else
       for (int64_t i = 0; i < x.width; ++i)
         for (int64_t j = 0; j < channels; ++j) to[i * kDepth + j] = from[i * x.pixel_stride + j * x.channel_stride];
-    for (int64_t i = 0; channels % 2 && i < x.width; ++i) to[i * kDepth + channels] = 0;
+    for (int64_t i = 0; channels % kStep && i < x.width; ++i)
+      std::fill_n(to + i * kDepth + channels, kStep - channels % kStep, Half(0));
   }
 }
 
@@ -144,7 +146,7 @@ VDEBLUR_INLINE V activate(V v) {
 
 // The results of 16 outputs or fewer for some pixels, to channels of a slab, and from `split` on to the next one.
 template <Activation kActivation>
-VDEBLUR_INLINE void store_layer(const float* out, int64_t pixels, int64_t count, Half* to, int64_t split, Half* next) {
+VDEBLUR_INLINE void store_channels(const float* out, int64_t pixels, int64_t count, Half* to, int64_t split, Half* next) {
   int64_t i = 0;
   if (split < count) {
     for (; i < pixels; ++i, to += kDepth, next += kDepth)
@@ -158,15 +160,51 @@ VDEBLUR_INLINE void store_layer(const float* out, int64_t pixels, int64_t count,
   for (; i < pixels; ++i, to += kDepth) store_halves(to, activate<kActivation>(load(out + i * kColumns)), count);
 }
 
-template <bool kTiles, Activation kActivation>
-void dense_layer(const Plan& k, int64_t layer, const Half* const (&rows)[3], Half* row, float* out) {
-  const int64_t outputs = round_up(k.op.sizes.growth, 2);
-  convolve_row<kTiles, 3>(k, layer, rows, out, [&](int64_t first, int64_t pixels, int64_t tile) {
-    const int64_t c = k.at.first(layer) + tile * kColumns, split = kDepth - c % kDepth;
-    Half* const from_first = row + (first + 1) * kDepth;
-    store_layer<kActivation>(out, pixels, std::min(kColumns, outputs - tile * kColumns), from_first + k.channel(c), split,
-                             from_first + k.channel(c + split));
+// The results of a tile of a layer's outputs for pixels of a row.
+template <Activation kActivation>
+VDEBLUR_INLINE void store_layer(const Plan& k, int64_t layer, int64_t tile, const float* out, int64_t pixels,
+                                Half* first) {
+  const int64_t outputs = round_up(k.op.sizes.growth, kStep) - tile * kColumns;
+  const int64_t c = k.at.first(layer) + tile * kColumns, split = kDepth - c % kDepth;
+  store_channels<kActivation>(out, pixels, std::min(kColumns, outputs), first + k.channel(c), split,
+                              first + k.channel(c + split));
+}
+
+// Row y of a layer.
+template <Activation kActivation>
+void layer_by_tiles(const Plan& k, int64_t layer, int64_t y, const Room& room) {
+  const Half* const rows[3] = {room.pixels(y - 1), room.pixels(y), room.pixels(y + 1)};
+  convolve_row<true, 3>(k, layer, rows, room.results(), [&](int64_t first, int64_t pixels, int64_t tile) {
+    store_layer<kActivation>(k, layer, tile, room.results(), pixels, room.row(y) + (first + 1) * kDepth);
   });
+}
+
+// Rows y and y + 1 of a layer.
+template <Activation kActivation>
+void layer_by_dots(const Plan& k, int64_t layer, int64_t y, const Room& room) {
+  const int64_t inputs = k.at.first(layer), slabs = k.at.input_tiles(layer), step = kColumns + k.at.weight_size(layer);
+  float* const results = room.results();
+  for (int64_t first = 0; first < k.op.x.width; first += 2 * kGroup) {
+    const Half* rows[kPatchRows];
+    for (int i = 0; i < kPatchRows; ++i) rows[i] = room.pixels(y - 1 + i) + first * kDepth;
+    transform_group(rows, k.slab(), slabs, room.spectra());
+    for (int64_t tile = 0; tile < k.at.output_tiles(layer); ++tile) {
+      const bool few = k.at.outputs(layer) - tile * kColumns <= kColumns / 2;
+      const auto multiply = few ? multiply_group<8> : multiply_group<16>;
+      multiply(room.spectra(), inputs, k.packed + k.at.ready(layer) + tile * step, room.products());
+      inverse_group(room.products(), results);
+      for (int64_t i = 0; i < std::min<int64_t>(2, k.op.x.height - y); ++i)
+        store_layer<kActivation>(k, layer, tile, results + i * 2 * kGroup * kColumns,
+                                 std::min(2 * kGroup, k.op.x.width - first),
+                                 room.row(y + i) + (first + 1) * kDepth);
+    }
+  }
+}
+
+template <bool kTiles, Activation kActivation>
+void dense_layer(const Plan& k, int64_t layer, int64_t y, const Room& room) {
+  if constexpr (kTiles) layer_by_tiles<kActivation>(k, layer, y, room);
+  else layer_by_dots<kActivation>(k, layer, y, room);
 }
 
 // y = fusion + x, by way of lines (pixels, channels) where y's channels are not side by side.
@@ -192,27 +230,27 @@ void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
     for (int64_t i = 0; i < f.width; ++i) image[c * f.channel_stride + i * f.pixel_stride] = lines[i * step + c];
 }
 
-// Rows first ... end of a frame. A layer needs of the one before it a row more at each edge.
+// Bands of rows first ... end of a frame. A layer needs of the one before it a row more at each edge.
 template <bool kTiles>
 void dense_strip(const Plan& k, int64_t frame, int64_t first, int64_t end, const Room& room) {
-  const int64_t layers = k.op.sizes.layers, height = k.op.x.height;
-  const auto needed = [&](int64_t y, int64_t more) {
-    return y >= std::max<int64_t>(first - more, 0) && y < std::min(end + more, height);
+  const int64_t layers = k.op.sizes.layers;
+  const auto needed = [&](int64_t band, int64_t more) {
+    return band >= std::max<int64_t>(first - more, 0) && band < std::min(end + more, k.bands());
+  };
+  const auto for_each_row = [&](int64_t band, auto work) {
+    for (int64_t y = band * k.band(); y < std::min((band + 1) * k.band(), k.op.x.height); ++y) work(y);
   };
   for (int64_t slot = 0; slot < k.slots(); ++slot) clear_edges(k, room.row(slot));
   for (int64_t newest = first - layers; newest < end + layers; ++newest) {
-    if (needed(newest, layers)) load_row(k, frame, newest, room.row(newest));
+    if (needed(newest, layers)) for_each_row(newest, [&](int64_t y) { load_row(k, frame, y, room.row(y)); });
     for (int64_t layer = 0; layer < layers; ++layer) {
-      const int64_t y = newest - layer - 1;
-      if (!needed(y, layers - layer - 1)) continue;
-      const Half* const above = y ? room.row(y - 1) : k.zeros;
-      const Half* const below = y + 1 < height ? room.row(y + 1) : k.zeros;
-      const Half* const rows[3] = {above, room.row(y), below};
+      const int64_t band = newest - layer - 1;
+      if (!needed(band, layers - layer - 1)) continue;
       if (k.op.activation == Activation::gelu)
-        dense_layer<kTiles, Activation::gelu>(k, layer, rows, room.row(y), room.results());
+        dense_layer<kTiles, Activation::gelu>(k, layer, band * k.band(), room);
       else
-        dense_layer<kTiles, Activation::relu>(k, layer, rows, room.row(y), room.results());
+        dense_layer<kTiles, Activation::relu>(k, layer, band * k.band(), room);
     }
-    if (needed(newest - layers, 0)) fuse<kTiles>(k, frame, newest - layers, room);
+    if (needed(newest - layers, 0)) for_each_row(newest - layers, [&](int64_t y) { fuse<kTiles>(k, frame, y, room); });
   }
 }
