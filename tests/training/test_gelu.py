@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import gelu
 
 from vdeblur_fast.reference.modules import RDB
+from vdeblur_fast.training import gelu as module
 from vdeblur_fast.training.gelu import CompiledGradientGELU, compile_gradient
 
 
@@ -32,3 +33,16 @@ def test_blocks_get_it_and_stay_what_they_are():
     assert "compiled" in block.activation
     for was, block_ in zip(before, (block, relu), strict=True):
         torch.testing.assert_close(block_(x), was, rtol=0, atol=0)
+
+
+def test_without_a_compiler_blocks_keep_pytorchs(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(module, "_gradient", fails)
+    module._compiles.cache_clear()
+    try:
+        compile_gradient(block := RDB(4, 2))
+    finally:
+        module._compiles.cache_clear()
+    assert block.activation == "gelu"
