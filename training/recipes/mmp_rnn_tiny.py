@@ -34,6 +34,9 @@ TINY = Recipe(
     optimizer="muon",
 )
 ABLATIONS = [replace(TINY, name=name, network=name) for name in ("mmp-rnn-tiny-no-mmam", "mmp-rnn-tiny-no-mmam-no-ndf")]
-# the paper's smallest, trained as ours is
-A3B4C16_SHORT = replace(TINY, name="mmp-rnn-a3b4c16-short", network="mmp-rnn-a3b4c16", magnitude_network="mmp-net")
-RECIPES = [TINY, *ABLATIONS, A3B4C16_SHORT]
+# the paper's networks, trained as ours is
+SHORT = [
+    replace(TINY, name=f"mmp-rnn-{size}-short", network=f"mmp-rnn-{size}", magnitude_network="mmp-net")
+    for size in ("a3b4c16", "a9b10c18")
+]
+RECIPES = [TINY, *ABLATIONS, *SHORT]
