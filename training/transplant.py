@@ -1,0 +1,200 @@
+"""`python -m vdeblur_fast.training.transplant NETWORK OUT --magnitude FILE --prepared FOLDER`: weights of one of the
+paper's MMP-RNNs that does nearly what the trained `mmp-rnn-tiny` does, for a training to go on from.
+
+At a quarter of the resolution, where nearly all blocks are, both have the same form, and the small one lies within the
+large one exactly (embedding.py); blocks that the large one has more come first in each chain. Before and after that the
+paper's networks work at full resolution and tiny at half. There the large one begins with what fits, and learns, from
+blurry frames alone, to give what tiny gives: the features of a frame, by way of the blocks that come first, and the
+image.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.functional import pad
+from torch.utils.data import Dataset
+from tqdm import trange
+
+from vdeblur_fast import weights
+from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.reference.networks import MMPRNN, build, networks
+
+from .embedding import embed, embed_block, embed_chain, pass_on
+from .export import export
+from .gelu import compile_gradient
+from .muon import Muon
+from .precision import choose_device, choose_precision
+from .prepared import PreparedClips
+from .schedule import learning_rate
+
+SMALL = "mmp-rnn-tiny"
+FRAMES = 5  # of a clip
+RATE = 1.5e-3
+WARMUP = 30
+SMALLEST = 1e-3  # deviation of a channel
+
+
+def places_of(large: MMPRNN, small: MMPRNN) -> list[int]:
+    """Where the small one's features of a frame lie among the large one's: its own, those of the frame before, and what
+    the cell remembers."""
+    own, hidden = 2 * small.features, small.features
+    starts = (0, own), (2 * large.features, own), (4 * large.features, hidden)
+    return [start + i for start, count in starts for i in range(count)]
+
+
+@torch.no_grad()
+def transplant(large: MMPRNN, small: MMPRNN) -> None:
+    """Sets all weights of `large` but its MMP-Net's. Raises UserError where `small` does not fit into it."""
+    _check(large, small)
+    large.start_from_identity()
+    places, own = places_of(large, small), range(small.features)
+    twice = range(2 * small.features)
+    embed_chain(large.align, small.align, places)
+    embed(large.hidden[0], small.hidden[0], own, places)
+    embed_block(large.hidden[1], small.hidden[1], own)
+    embed(large.hidden[2], small.hidden[2], own, own)
+    for weight in (large.hidden[2].weight, large.hidden[2].bias):  # nothing else is remembered at first
+        weight[small.features :] = 0
+    frames = large.past + 1 + large.future
+    embed(large.fuse, small.fuse, places, [5 * large.features * i + place for i in range(frames) for place in places])
+    embed_chain(large.reconstruct.rdn, small.reconstruct.rdn, places)
+    embed(large.reconstruct.up1, small.reconstruct.up1, twice, places)
+    large.skip.load_state_dict(small.skip.state_dict())
+    _begin_features(large, small)
+
+
+def _check(large: MMPRNN, small: MMPRNN) -> None:
+    chains = [(one.align, one.reconstruct.rdn) for one in (large, small)]
+    shorter = any(len(a.blocks) < len(b.blocks) for a, b in zip(*chains, strict=True))
+    if large.features < small.features or shorter:
+        raise UserError(f"the network has fewer channels or blocks than {SMALL}, which must fit into it")
+
+
+def _begin_features(large: MMPRNN, small: MMPRNN) -> None:
+    """The picture passes through full resolution, then comes what tiny does at half of it; of its last convolution, at
+    a quarter, the middle alone."""
+    to, given, colours = large.extract, small.extract, range(3)
+    own, twice = range(small.features), range(2 * small.features)
+    to.stem.weight[:3] = 0
+    to.stem.weight[colours, colours, 2, 2] = 1
+    to.stem.bias[:3] = 0
+    pass_on(to.rdb1, colours)
+    embed(to.down1, given.stem, own, colours)
+    embed_block(to.rdb2, given.rdb1, own)
+    embed(to.down2, given.down1, twice, own)
+    middle = given.down2.weight[:, :, 2, 2]
+    to.down2.weight[: len(twice), : len(own)] = torch.einsum("ab,bcij->acij", middle, given.down1.weight)
+
+
+class Fitting(nn.Module):
+    """What `large` learns from `small`: forward(clip (B, 5, 3, H, W), blurry) -> the two errors, as parts of what there
+    is: of the middle frames' features, and of the image before the frame is added."""
+
+    def __init__(self, large: MMPRNN, small: MMPRNN):
+        super().__init__()
+        self.large, self.small = large.train(), small.eval().requires_grad_(False)
+        self.places = places_of(large, small)
+        self.first = large.align.blocks[: len(large.align.blocks) - len(small.align.blocks)]
+        self.more = large.features - small.features
+
+    def learning(self) -> list[nn.Parameter]:
+        ends = self.large.reconstruct
+        return [p for part in (self.large.extract, self.first, ends.up2, ends.head) for p in part.parameters()]
+
+    def forward(self, clip: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        middle = FRAMES // 2
+        with torch.no_grad():
+            owns, remembered, before_head = self._taught(clip)
+            image = self.small.reconstruct.head(before_head).float()
+            wanted = [owns[middle + 1], owns[middle], remembered[middle + 1]]
+            sizes = [x.float().std((0, 2, 3), keepdim=True) + SMALLEST for x in (wanted[0], wanted[0], wanted[2])]
+            magnitudes = [self.large.magnitude_net(clip[:, t]) for t in (middle, middle + 1)]
+        before, own = (
+            self.large.extract(clip[:, t] - 0.5, m) for t, m in zip((middle, middle + 1), magnitudes, strict=True)
+        )
+        features = torch.cat([own, before, _wider(wanted[2], self.more)], 1)
+        for block in self.first:
+            features = block(features)
+        ends = self.large.reconstruct
+        found = ends.head(ends.up2(_wider(before_head, 2 * self.more))).float()
+        off = (features[:, self.places].float() - torch.cat(wanted, 1).float()) / torch.cat(sizes, 1)
+        return off.square().mean(), (found - image).square().mean() / image.square().mean()
+
+    def _taught(self, clip: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor | None], torch.Tensor]:
+        """Of the small one: each frame's own features, what the cell remembers before each, and what the head reads."""
+        owns, remembered, entries, state = [], [], [], None
+        for t in range(FRAMES):
+            remembered.append(None if state is None else state[1])
+            entry, state = self.small.encode(clip[:, t], state)
+            entries.append(entry)
+            owns.append(state[0])
+        ends = self.small.reconstruct
+        return owns, remembered, ends.up1(ends.rdn(self.small.fuse(*(entry.features for entry in entries))))
+
+
+def _wider(x: torch.Tensor, more: int) -> torch.Tensor:
+    """Zeros in so many channels after those of x."""
+    return pad(x, [0, 0, 0, 0, 0, more])
+
+
+def fit(large: MMPRNN, small: MMPRNN, clips: Dataset, steps: int, batch: int, device: torch.device, dtype: torch.dtype):
+    """Trains what Fitting names -> the last step's errors, of the features and of the image."""
+    fitting = Fitting(large, small).to(device, memory_format=torch.channels_last)
+    if device.type == "cpu" and dtype == torch.bfloat16:
+        compile_gradient(large)
+    learning = fitting.learning()
+    kernels = [p for p in learning if p.dim() == 4 and min(p.shape[:2]) > 3]
+    rest = [p for p in learning if not any(p is kernel for kernel in kernels)]
+    optimizer = Muon([{"params": kernels, "orthogonal": True}, {"params": rest}])
+    features = image = torch.tensor(float("nan"))
+    bar = trange(steps, unit="step")
+    for step in bar:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, RATE, 1e-6, WARMUP)
+        clip = torch.stack([clips[step * batch + i]["blurry"] for i in range(batch)]).to(device)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            features, image = fitting(clip)
+        optimizer.zero_grad(set_to_none=True)
+        (features + image).backward()
+        optimizer.step()
+        bar.set_postfix_str(f"features {features.item():.4f}, image {image.item():.4f}", refresh=False)
+    return features.item(), image.item()
+
+
+@told("vdeblur")
+def main(argv: list[str] | None = None) -> int | None:
+    """Writes the weights; 0 when done, 2 for a mistake of the user's."""
+    parser = argparse.ArgumentParser("python -m vdeblur_fast.training.transplant", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add(
+        "network", choices=[n for n in networks() if n.startswith("mmp-rnn-a")], metavar="NETWORK", help="the large one"
+    )
+    add("out", type=Path, metavar="OUT", help="the .safetensors to write, for --init of a training")
+    add("--magnitude", type=Path, metavar="FILE", required=True, help="weights of the trained MMP-Net (mmp-net-short)")
+    add("--prepared", type=Path, metavar="FOLDER", required=True, action="append", help="samples; may come again")
+    add("--steps", type=int, default=450, metavar="N", help="(450)")
+    add("--batch", type=int, default=8, metavar="N", help="clips of a step (8)")
+    add("--crop", type=int, default=112, metavar="N", help="their side in pixels (112)")
+    add("--seed", type=int, default=0, metavar="N")
+    arguments = parser.parse_args(argv)
+    if arguments.out.exists():
+        raise UserError(f"{arguments.out} exists already; remove it or name another file")
+    torch.manual_seed(arguments.seed)
+    large, small = build(arguments.network), build(SMALL)
+    weights.load(small, SMALL)
+    if large.magnitude_net is None:
+        raise UserError(f"{arguments.network} has no MMP-Net; choose one that has")
+    weights.load_file(large.magnitude_net, arguments.magnitude, "mmp-net")
+    transplant(large, small)
+    clips = PreparedClips(arguments.prepared, arguments.crop, FRAMES, arguments.seed)
+    device = choose_device()
+    errors = fit(large, small, clips, arguments.steps, arguments.batch, device, choose_precision("auto", device))
+    export(large, arguments.out, {"network": arguments.network, "transplanted_from": SMALL})
+    print(f"{arguments.out}: off by {errors[0]:.1%} of the features and {errors[1]:.1%} of the image of {SMALL}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
