@@ -58,6 +58,7 @@ def transplant(large: MMPRNN, small: MMPRNN) -> None:
     embed(large.hidden[2], small.hidden[2], own, own)
     for weight in (large.hidden[2].weight, large.hidden[2].bias):  # nothing else is remembered at first
         weight[small.features :] = 0
+    large.reconstruct.up2.weight[2 * small.features :] = 0  # nor seen in the image
     frames = large.past + 1 + large.future
     embed(large.fuse, small.fuse, places, [5 * large.features * i + place for i in range(frames) for place in places])
     embed_chain(large.reconstruct.rdn, small.reconstruct.rdn, places)

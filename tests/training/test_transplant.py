@@ -49,6 +49,8 @@ def test_what_both_have_gives_the_same():
     torch.testing.assert_close(fused[:, places], wanted)
     up, wanted = (ends.up1(ends.rdn(x)) for ends, x in ((large.reconstruct, fused), (small.reconstruct, wanted)))
     torch.testing.assert_close(up[:, :4], wanted)
+    seen, other = large.reconstruct.up2(up), torch.cat([up[:, :4], torch.randn_like(up[:, 4:])], 1)
+    torch.testing.assert_close(large.reconstruct.up2(other), seen)
     frame = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(large.skip(frame), small.skip(frame))
 
