@@ -7,9 +7,6 @@ import torch
 from torch import nn
 
 from vdeblur_fast.reference.modules import RDB
-from vdeblur_fast.reference.modules.residual_dense_block import ACTIVATIONS
-
-NAME = "gelu, compiled gradient"
 
 
 @torch.compile(dynamic=True)
@@ -37,9 +34,6 @@ class CompiledGradientGELU(torch.autograd.Function):
         return _gradient(outer, *ctx.saved_tensors)
 
 
-ACTIVATIONS[NAME] = CompiledGradientGELU.apply
-
-
 @cache
 def _compiles() -> bool:
     """Not without a C++ compiler."""
@@ -56,4 +50,4 @@ def compile_gradient(network: nn.Module) -> None:
         return
     for module in network.modules():
         if isinstance(module, RDB) and module.activation == "gelu":
-            module.activation = NAME
+            module.activate = CompiledGradientGELU.apply

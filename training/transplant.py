@@ -141,7 +141,9 @@ def _wider(x: torch.Tensor, more: int) -> torch.Tensor:
     return pad(x, [0, 0, 0, 0, 0, more])
 
 
-def fit(large: MMPRNN, small: MMPRNN, clips: Dataset, steps: int, batch: int, device: torch.device, dtype: torch.dtype):
+def fit(
+    large: MMPRNN, small: MMPRNN, clips: Dataset, steps: int, batch: int, device: torch.device, dtype: torch.dtype
+) -> tuple[float, float]:
     """Trains what Fitting names -> the last step's errors, of the features and of the image."""
     fitting = Fitting(large, small).to(device, memory_format=torch.channels_last)
     if device.type == "cpu" and dtype == torch.bfloat16:

@@ -188,7 +188,8 @@ void pack(const DenseSizes& sizes, const float* const* parameters, float* packed
   pack(Places{sizes, false}, parameters, packed + size_for_tiles(sizes));
 }
 
-// Measured: where the outputs of a layer leave little of their registers empty.
+// Where the outputs of a layer leave little of their registers empty: measured when dot products were as the definition has
+// them, 9 of them where there are 4 now.
 bool fills_dots(const DenseSizes& sizes) {
   const int64_t last = sizes.growth % kColumns;
   return last == 0 || last == kColumns / 2 || last >= kColumns * 3 / 4;

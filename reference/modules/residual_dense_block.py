@@ -24,12 +24,12 @@ class RDB(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"RDB: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.activation = activation
+        self.activate = ACTIVATIONS[activation]
         self.dense = nn.ModuleList(nn.Conv2d(channels + i * growth, growth, 3, padding=1) for i in range(layers))
         self.fuse = nn.Conv2d(channels + layers * growth, channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        activate = ACTIVATIONS[self.activation]
         y = x
         for conv in self.dense:
-            y = torch.cat([y, activate(conv(y))], 1)
+            y = torch.cat([y, self.activate(conv(y))], 1)
         return self.fuse(y) + x
