@@ -22,7 +22,7 @@ def test_values_and_gradients_are_those_of_gelu(dtype):
     gelu(exact).backward(outer.double())
     assert found.grad.dtype == dtype
     ours, theirs = ((x.grad - exact.grad).square().mean().sqrt() for x in (found, expected))
-    assert ours <= 1.5 * theirs
+    assert ours <= 2 * theirs
 
 
 def test_blocks_get_it_and_stay_what_they_are():
