@@ -44,9 +44,10 @@ def _compiles() -> bool:
     return True
 
 
-def compile_gradient(network: nn.Module) -> None:
-    """Gives the residual dense blocks of a network that GELU in place of PyTorch's, if it can be compiled here."""
-    if not _compiles():
+def compile_gradient(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    """Gives the residual dense blocks of a network that GELU in place of PyTorch's, where that is what takes long and
+    it can be compiled here."""
+    if device.type != "cpu" or dtype != torch.bfloat16 or not _compiles():
         return
     for module in network.modules():
         if isinstance(module, RDB) and module.activation == "gelu":

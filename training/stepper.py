@@ -33,8 +33,8 @@ class Stepper:
         self.sums: dict[str, torch.Tensor] = {}
         if run.compile:
             self.task.compile()
-        elif run.device.type == "cpu" and run.dtype == torch.bfloat16:
-            compile_gradient(task.network)
+        else:
+            compile_gradient(task.network, run.device, run.dtype)
         self._model = self._shared() if distributed.world_size() > 1 else self.task
 
     def _shared(self) -> nn.Module:

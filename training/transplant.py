@@ -10,6 +10,7 @@ image.
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,10 +26,9 @@ from vdeblur_fast.reference.networks import MMPRNN, build, networks
 from .embedding import embed, embed_block, embed_chain, pass_on
 from .export import export
 from .gelu import compile_gradient
-from .muon import Muon
 from .precision import choose_device, choose_precision
 from .prepared import PreparedClips
-from .schedule import learning_rate
+from .recipes.mmp_rnn_tiny import TINY
 
 SMALL = "mmp-rnn-tiny"
 FRAMES = 5  # of a clip
@@ -96,14 +96,12 @@ class Fitting(nn.Module):
 
     def __init__(self, large: MMPRNN, small: MMPRNN):
         super().__init__()
-        self.large, self.small = large.train(), small.eval().requires_grad_(False)
+        self.network, self.small = large.train().requires_grad_(False), small.eval().requires_grad_(False)
         self.places = places_of(large, small)
         self.first = large.align.blocks[: len(large.align.blocks) - len(small.align.blocks)]
         self.more = large.features - small.features
-
-    def learning(self) -> list[nn.Parameter]:
-        ends = self.large.reconstruct
-        return [p for part in (self.large.extract, self.first, ends.up2, ends.head) for p in part.parameters()]
+        for part in (large.extract, self.first, large.reconstruct.up2, large.reconstruct.head):
+            part.requires_grad_(True)
 
     def forward(self, clip: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         middle = FRAMES // 2
@@ -112,14 +110,14 @@ class Fitting(nn.Module):
             image = self.small.reconstruct.head(before_head).float()
             wanted = [owns[middle + 1], owns[middle], remembered[middle + 1]]
             sizes = [x.float().std((0, 2, 3), keepdim=True) + SMALLEST for x in (wanted[0], wanted[0], wanted[2])]
-            magnitudes = [self.large.magnitude_net(clip[:, t]) for t in (middle, middle + 1)]
+            magnitudes = [self.network.magnitude_net(clip[:, t]) for t in (middle, middle + 1)]
         before, own = (
-            self.large.extract(clip[:, t] - 0.5, m) for t, m in zip((middle, middle + 1), magnitudes, strict=True)
+            self.network.extract(clip[:, t] - 0.5, m) for t, m in zip((middle, middle + 1), magnitudes, strict=True)
         )
         features = torch.cat([own, before, _wider(wanted[2], self.more)], 1)
         for block in self.first:
             features = block(features)
-        ends = self.large.reconstruct
+        ends = self.network.reconstruct
         found = ends.head(ends.up2(_wider(before_head, 2 * self.more))).float()
         off = (features[:, self.places].float() - torch.cat(wanted, 1).float()) / torch.cat(sizes, 1)
         return off.square().mean(), (found - image).square().mean() / image.square().mean()
@@ -146,17 +144,14 @@ def fit(
 ) -> tuple[float, float]:
     """Trains what Fitting names -> the last step's errors, of the features and of the image."""
     fitting = Fitting(large, small).to(device, memory_format=torch.channels_last)
-    if device.type == "cpu" and dtype == torch.bfloat16:
-        compile_gradient(large)
-    learning = fitting.learning()
-    kernels = [p for p in learning if p.dim() == 4 and min(p.shape[:2]) > 3]
-    rest = [p for p in learning if not any(p is kernel for kernel in kernels)]
-    optimizer = Muon([{"params": kernels, "orthogonal": True}, {"params": rest}])
+    compile_gradient(large, device, dtype)
+    recipe = replace(TINY, steps=steps, learning_rate=RATE, final_learning_rate=1e-6, warmup=WARMUP)
+    optimizer = recipe.make_optimizer(fitting)
     features = image = torch.tensor(float("nan"))
     bar = trange(steps, unit="step")
     for step in bar:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, RATE, 1e-6, WARMUP)
+            group["lr"] = recipe.learning_rate_at(step) * group["share"]
         clip = torch.stack([clips[step * batch + i]["blurry"] for i in range(batch)]).to(device)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             features, image = fitting(clip)
@@ -178,7 +173,7 @@ def main(argv: list[str] | None = None) -> int | None:
     add("out", type=Path, metavar="OUT", help="the .safetensors to write, for --init of a training")
     add("--magnitude", type=Path, metavar="FILE", required=True, help="weights of the trained MMP-Net (mmp-net-short)")
     add("--prepared", type=Path, metavar="FOLDER", required=True, action="append", help="samples; may come again")
-    add("--steps", type=int, default=450, metavar="N", help="(450)")
+    add("--steps", type=int, default=1000, metavar="N", help="(1000)")
     add("--batch", type=int, default=8, metavar="N", help="clips of a step (8)")
     add("--crop", type=int, default=112, metavar="N", help="their side in pixels (112)")
     add("--seed", type=int, default=0, metavar="N")

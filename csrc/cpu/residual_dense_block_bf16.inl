@@ -68,24 +68,21 @@ void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t slab, int64_
   }
 }
 
-// The same by dot products, of the first N outputs for 16 pixels at a time.
-template <int N, int kTaps>
-void convolve_dots(int64_t tiles, const Half* const* rows, int64_t slab, int64_t inputs, const float* packed,
+// The same of one tap by dot products, of the first N outputs for 16 pixels at a time.
+template <int N>
+void convolve_dots(int64_t tiles, const Half* const* row, int64_t slab, int64_t inputs, const float* packed,
                    float* out) {
   for (int64_t first = 0; first < tiles * kRows; first += kRows, out += kRows * kColumns) {
     Dots<N> dots[kRows];
 #pragma GCC unroll 16
     for (Dots<N>& d : dots) d.begin(packed);
     const Half* weights = reinterpret_cast<const Half*>(packed + kColumns);
-    for (int i = 0; i < kTaps; ++i)
-      for (int j = 0; j < kTaps; ++j) {
-        const Half* pixels = rows[i] + (first + j) * kDepth;
-        for (int64_t c = 0; c < inputs; c += kDepth, pixels += slab, weights += kTileSize)
-          for (int64_t pair = 0; pair < std::min(kDepth, inputs - c); pair += 2) {
-            const auto w = Dots<N>::weights(weights + pair * kColumns);
+    const Half* pixels = row[0] + first * kDepth;
+    for (int64_t c = 0; c < inputs; c += kDepth, pixels += slab, weights += kTileSize)
+      for (int64_t pair = 0; pair < std::min(kDepth, inputs - c); pair += 2) {
+        const auto w = Dots<N>::weights(weights + pair * kColumns);
 #pragma GCC unroll 16
-            for (int p = 0; p < kRows; ++p) dots[p].add(w, pixels + p * kDepth + pair);
-          }
+        for (int p = 0; p < kRows; ++p) dots[p].add(w, pixels + p * kDepth + pair);
       }
 #pragma GCC unroll 16
     for (int p = 0; p < kRows; ++p) dots[p].finish(out + p * kColumns);
@@ -105,7 +102,7 @@ VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const
     for (int64_t o = 0; o < k.at.output_tiles(layer); ++o) {
       const float* const weights = k.packed + k.at.ready(layer) + o * step;
       const bool few = k.at.outputs(layer) - o * kColumns <= kColumns / 2;
-      const auto convolve = kTiles ? convolve_tiles<kTaps> : few ? convolve_dots<8, kTaps> : convolve_dots<16, kTaps>;
+      const auto convolve = kTiles ? convolve_tiles<kTaps> : few ? convolve_dots<8> : convolve_dots<16>;
       convolve(tiles, here, k.slab(), inputs, weights, out);
       finish(first, std::min(tiles * kRows, k.op.x.width - first), o);
     }

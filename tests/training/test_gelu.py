@@ -8,6 +8,8 @@ from vdeblur_fast.reference.modules import RDB
 from vdeblur_fast.training import gelu as module
 from vdeblur_fast.training.gelu import CompiledGradientGELU, compile_gradient
 
+ON_CPU = torch.device("cpu"), torch.bfloat16
+
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_values_and_gradients_are_those_of_gelu(dtype):
@@ -29,11 +31,17 @@ def test_blocks_get_it_and_stay_what_they_are():
     block, relu = RDB(4, 2), RDB(4, 2, activation="relu")
     x = torch.randn(1, 4, 6, 6)
     before = block(x), relu(x)
-    compile_gradient(torch.nn.Sequential(block, relu))
+    compile_gradient(torch.nn.Sequential(block, relu), *ON_CPU)
     assert block.activate == CompiledGradientGELU.apply
     assert relu.activate is torch.nn.functional.relu
     for was, block_ in zip(before, (block, relu), strict=True):
         torch.testing.assert_close(block_(x), was, rtol=0, atol=0)
+
+
+def test_only_where_it_takes_long():
+    compile_gradient(block := RDB(4, 2), torch.device("cpu"), torch.float32)
+    compile_gradient(block, torch.device("cuda"), torch.bfloat16)
+    assert block.activate is gelu
 
 
 def test_without_a_compiler_blocks_keep_pytorchs(monkeypatch):
@@ -43,7 +51,7 @@ def test_without_a_compiler_blocks_keep_pytorchs(monkeypatch):
     monkeypatch.setattr(module, "_gradient", fails)
     module._compiles.cache_clear()
     try:
-        compile_gradient(block := RDB(4, 2))
+        compile_gradient(block := RDB(4, 2), *ON_CPU)
     finally:
         module._compiles.cache_clear()
     assert block.activate is gelu
