@@ -18,7 +18,7 @@ def export(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Writes `path` (.safetensors) and its card (.json).
 
     Weights are stored in float16; batch norm's statistics, which float16 could flush to zero, stay as they
-    are.
+    are. Kernels that are equal, as DAVID's modules have them, are stored once (see `weights.files.stored`).
     """
     from safetensors.torch import save
 
@@ -27,12 +27,26 @@ def export(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
         name: (value if name in buffers else value.to(torch.float16)).detach().cpu().contiguous()
         for name, value in network.state_dict().items()
     }
-    content = save(tensors, {"format": "pt", "network": card["network"]})
+    same = repeated(tensors)
+    tensors = {name: value for name, value in tensors.items() if name not in same}
+    content = save(tensors, {**same, "format": "pt", "network": card["network"]})
     card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
     with written_whole(path) as part:
         part.write_bytes(content)
     with written_whole(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def repeated(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
+    """The kernels that are equal to an earlier one -> the name of that one."""
+    first: dict[tuple, str] = {}
+    kernels = ((name, value) for name, value in tensors.items() if value.ndim == 4)
+    found = {name: first.setdefault((value.shape, value.dtype, _digest(value)), name) for name, value in kernels}
+    return {name: kept for name, kept in found.items() if name != kept}
+
+
+def _digest(value: torch.Tensor) -> bytes:
+    return hashlib.sha256(value.numpy().tobytes()).digest()
 
 
 def commit() -> str | None:

@@ -5,7 +5,7 @@ At a quarter of the resolution, where nearly all blocks are, both have the same 
 large one exactly (embedding.py); blocks that the large one has more come first in each chain. Before and after that the
 paper's networks work at full resolution and tiny at half. There the large one begins with what fits, and learns, from
 blurry frames alone, to give what tiny gives: the features of a frame, by way of the blocks that come first, and the
-image.
+image. A chain with fewer blocks than tiny's (A3B4C16) learns what comes out of tiny's, as a whole.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from tqdm import trange
 
 from vdeblur_fast import weights
 from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.reference.modules import ResidualDenseNetwork
 from vdeblur_fast.reference.networks import MMPRNN, build, networks
 
 from .embedding import embed, embed_block, embed_chain, pass_on
@@ -48,11 +49,14 @@ def places_of(large: MMPRNN, small: MMPRNN) -> list[int]:
 @torch.no_grad()
 def transplant(large: MMPRNN, small: MMPRNN) -> None:
     """Sets all weights of `large` but its MMP-Net's. Raises UserError where `small` does not fit into it."""
-    _check(large, small)
+    if large.features < small.features:
+        raise UserError(f"the network has fewer channels than {SMALL}, which must fit into it")
     large.start_from_identity()
     places, own = places_of(large, small), range(small.features)
     twice = range(2 * small.features)
-    embed_chain(large.align, small.align, places)
+    for chain, given in chains_of(large, small):
+        if holds(chain, given):
+            embed_chain(chain, given, places)
     embed(large.hidden[0], small.hidden[0], own, places)
     embed_block(large.hidden[1], small.hidden[1], own)
     embed(large.hidden[2], small.hidden[2], own, own)
@@ -61,17 +65,19 @@ def transplant(large: MMPRNN, small: MMPRNN) -> None:
     large.reconstruct.up2.weight[2 * small.features :] = 0  # nor seen in the image
     frames = large.past + 1 + large.future
     embed(large.fuse, small.fuse, places, [5 * large.features * i + place for i in range(frames) for place in places])
-    embed_chain(large.reconstruct.rdn, small.reconstruct.rdn, places)
     embed(large.reconstruct.up1, small.reconstruct.up1, twice, places)
     large.skip.load_state_dict(small.skip.state_dict())
     _begin_features(large, small)
 
 
-def _check(large: MMPRNN, small: MMPRNN) -> None:
-    chains = [(one.align, one.reconstruct.rdn) for one in (large, small)]
-    shorter = any(len(a.blocks) < len(b.blocks) for a, b in zip(*chains, strict=True))
-    if large.features < small.features or shorter:
-        raise UserError(f"the network has fewer channels or blocks than {SMALL}, which must fit into it")
+def chains_of(large: MMPRNN, small: MMPRNN) -> list[tuple[ResidualDenseNetwork, ResidualDenseNetwork]]:
+    """The blocks of the cell and those of the reconstructor, of the one and the other."""
+    return [(large.align, small.align), (large.reconstruct.rdn, small.reconstruct.rdn)]
+
+
+def holds(large: ResidualDenseNetwork, small: ResidualDenseNetwork) -> bool:
+    """Whether a chain is long enough for another to lie within it."""
+    return len(large.blocks) >= len(small.blocks)
 
 
 def _begin_features(large: MMPRNN, small: MMPRNN) -> None:
@@ -92,46 +98,70 @@ def _begin_features(large: MMPRNN, small: MMPRNN) -> None:
 
 class Fitting(nn.Module):
     """What `large` learns from `small`: forward(clip (B, 5, 3, H, W), blurry) -> the two errors, as parts of what there
-    is: of the middle frames' features, and of the image before the frame is added."""
+    is: of the middle frame's features (and the fused ones, where they are learnt), and of the image before the frame is
+    added."""
 
     def __init__(self, large: MMPRNN, small: MMPRNN):
         super().__init__()
         self.network, self.small = large.train().requires_grad_(False), small.eval().requires_grad_(False)
-        self.places = places_of(large, small)
-        self.first = large.align.blocks[: len(large.align.blocks) - len(small.align.blocks)]
-        self.more = large.features - small.features
-        for part in (large.extract, self.first, large.reconstruct.up2, large.reconstruct.head):
+        self.places, self.more = places_of(large, small), large.features - small.features
+        exact = [holds(*chains) for chains in chains_of(large, small)]
+        first = large.align.blocks[: len(large.align.blocks) - len(small.align.blocks)]
+        self.cell = nn.Sequential(*first) if exact[0] else large.align
+        self.wanted = nn.Identity() if exact[0] else small.align
+        self.fused = not exact[1]
+        ends = large.reconstruct
+        for part in (large.extract, self.cell, ends.up2, ends.head, *([ends.rdn] if self.fused else [])):
             part.requires_grad_(True)
 
     def forward(self, clip: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         middle = FRAMES // 2
         with torch.no_grad():
-            owns, remembered, before_head = self._taught(clip)
+            owns, hidden, fused = self._taught(clip)
+            deep = self.small.reconstruct.rdn(fused)
+            before_head = self.small.reconstruct.up1(deep)
             image = self.small.reconstruct.head(before_head).float()
-            wanted = [owns[middle + 1], owns[middle], remembered[middle + 1]]
-            sizes = [x.float().std((0, 2, 3), keepdim=True) + SMALLEST for x in (wanted[0], wanted[0], wanted[2])]
-            magnitudes = [self.network.magnitude_net(clip[:, t]) for t in (middle, middle + 1)]
+            wanted = self.wanted(torch.cat([owns[1], owns[0], hidden], 1))
+            magnitudes = [self.network.magnitude_net(clip[:, t]) for t in (middle - 1, middle)]
         before, own = (
-            self.network.extract(clip[:, t] - 0.5, m) for t, m in zip((middle, middle + 1), magnitudes, strict=True)
+            self.network.extract(clip[:, t] - 0.5, m) for t, m in zip((middle - 1, middle), magnitudes, strict=True)
         )
-        features = torch.cat([own, before, _wider(wanted[2], self.more)], 1)
-        for block in self.first:
-            features = block(features)
+        features = self.cell(torch.cat([own, before, _wider(hidden, self.more)], 1))
+        off = _off(features[:, self.places], wanted)
         ends = self.network.reconstruct
-        found = ends.head(ends.up2(_wider(before_head, 2 * self.more))).float()
-        off = (features[:, self.places].float() - torch.cat(wanted, 1).float()) / torch.cat(sizes, 1)
-        return off.square().mean(), (found - image).square().mean() / image.square().mean()
+        if self.fused:
+            x = ends.rdn(self._placed(fused))
+            off = (off + _off(x[:, self.places], deep)) / 2
+            before_head = ends.up1(x)
+        else:
+            before_head = _wider(before_head, 2 * self.more)
+        found = ends.head(ends.up2(before_head)).float()
+        return off, (found - image).square().mean() / image.square().mean()
 
-    def _taught(self, clip: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor | None], torch.Tensor]:
-        """Of the small one: each frame's own features, what the cell remembers before each, and what the head reads."""
+    def _placed(self, x: torch.Tensor) -> torch.Tensor:
+        """The small one's channels where they lie in the large one, zeros around them."""
+        placed = x.new_zeros(len(x), 5 * self.network.features, *x.shape[2:])
+        placed[:, self.places] = x
+        return placed
+
+    def _taught(self, clip: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
+        """Of the small one: the features of the frame before the middle one and of that, what the cell remembers
+        between them, and what is fused of all frames."""
         owns, remembered, entries, state = [], [], [], None
         for t in range(FRAMES):
-            remembered.append(None if state is None else state[1])
             entry, state = self.small.encode(clip[:, t], state)
             entries.append(entry)
             owns.append(state[0])
-        ends = self.small.reconstruct
-        return owns, remembered, ends.up1(ends.rdn(self.small.fuse(*(entry.features for entry in entries))))
+            remembered.append(state[1])
+        middle = FRAMES // 2
+        return owns[middle - 1 : middle + 1], remembered[middle - 1], self.small.fuse(*(e.features for e in entries))
+
+
+def _off(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Squared error, each channel in units of its own variance."""
+    wanted = wanted.float()
+    size = wanted.std((0, 2, 3), keepdim=True) + SMALLEST
+    return ((found.float() - wanted) / size).square().mean()
 
 
 def _wider(x: torch.Tensor, more: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..modules import RDB, GlobalSpatioTemporalAttention, ResidualDenseNetwork, StridedConv2d
+from .starting import keep_sizes
 from .video_network import VideoNetwork
 
 
@@ -22,6 +23,7 @@ class ESTRNN(VideoNetwork):
     future = 2
     multiple = 4
     minimum = 4
+    carriers = ("extract.[024].*", "align.fuse.*", "align.conv.*", "attention.fuse.*", "reconstruct.*")
     untiled = "its attention averages over the whole frame"
 
     def __init__(self, features: int, blocks: int, activation: str = "gelu"):
@@ -46,6 +48,38 @@ class ESTRNN(VideoNetwork):
             nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1),
             nn.Conv2d(c, 3, 5, padding=2),
         )
+
+    @torch.no_grad()
+    def start_from_identity(self) -> None:
+        """Weights that carry the pixels of the current frame, 4 x 4 of them in a place at a quarter of the resolution,
+        through the first channels of everything: the network gives back what it is given.
+
+        Raises ValueError where the features are fewer than those pixels.
+        """
+        if 4 * self.features < 48:
+            raise ValueError(f"ESTRNN: 4 x 4 pixels need features=12 or more to pass through, got {self.features}")
+        keep_sizes(self, self.extract[0], dense_gain=1.5, without="attention.gate")
+        full, half, quarter = range(3), range(12), range(48)
+        stem, rdb1, down1, rdb2, down2 = self.extract
+        fuse, conv = self.align.fuse, self.align.conv
+        up1, up2, head = self.reconstruct
+        nn.init.zeros_(head.weight)
+        for layer, count in ((stem, 3), (down1, 12), (down2, 48), (fuse, 48), (conv, 48), (self.attention.fuse, 48)):
+            layer.weight[:count] = 0
+        for block, count in ((rdb1, 3), (rdb2, 12), *((block, 48) for block in self.align.blocks)):
+            block.fuse.weight[:count] = 0
+        for up, count in ((up1, 12), (up2, 3)):
+            up.weight[:, :count] = 0
+        last, centre = fuse.in_channels - conv.in_channels, self.attention.fuse.in_channels - conv.in_channels
+        for c in full:
+            stem.weight[c, c, 2, 2] = head.weight[c, c, 2, 2] = 1
+        for c in quarter:
+            fuse.weight[c, last + c] = conv.weight[c, c, 1, 1] = self.attention.fuse.weight[c, centre + c] = 1
+        for down, up, channels in ((down1, up2, full), (down2, up1, half)):
+            for c in channels:
+                for phase, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+                    # a transposed kernel's middle row is the only one that even pixels see, and odd ones do not
+                    down.weight[4 * c + phase, c, 2 + i, 2 + j] = up.weight[4 * c + phase, c, 1 + i, 1 + j] = 1
 
     def encode(self, frame, state=None):
         own = self.extract(self.narrow(frame - 0.5))

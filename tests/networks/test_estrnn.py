@@ -1,5 +1,6 @@
 """ESTRNN against its description, written out a second time in plain functions."""
 
+import pytest
 import torch
 from torch.nn.functional import conv_transpose2d, gelu, linear
 
@@ -44,3 +45,23 @@ def test_estrnn_gives_back_as_many_frames():
     network = build("estrnn-c70b7").eval()
     for frames in (1, 2, 5):
         assert network(torch.rand(1, frames, 3, 8, 8)).shape == (1, frames, 3, 8, 8)
+
+
+def test_the_start_from_identity_gives_back_the_clip_and_can_learn():
+    torch.manual_seed(0)
+    network = ESTRNN(12, 2)
+    network.start_from_identity()
+    clip = torch.rand(1, 4, 3, 8, 12)
+    torch.testing.assert_close(network.eval()(clip), clip, rtol=0, atol=1e-6)
+    for _ in range(2):  # what is behind weights that are 0 learns after the first step
+        network.zero_grad()
+        network(clip).sub(torch.rand_like(clip)).square().mean().backward()
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.sub_(weight.grad)
+    assert all(weight.grad.any() for weight in network.parameters())
+
+
+def test_too_few_features_for_the_identity_are_said():
+    with pytest.raises(ValueError, match="features=12 or more to pass through, got 8"):
+        ESTRNN(8, 1).start_from_identity()

@@ -3,13 +3,19 @@
 From the authors' journal code: colour Charbonnier with the mean over channels, Adam, 5e-4 along a cosine to
 1e-8, 8 frames of 256 x 256, batch 8, flips, 500 epochs of GoPro's 1949 clips of eight frames, which are
 122,000 steps; the gradient's norm at most 20. Ours: EMA, and without GoPro blur of every kind.
+
+`*-short` are recipes of ours for the same networks, made for a CPU or an hour of a GPU, as that of `mmp-rnn-tiny` is:
+short clips of which all frames are trained on, a start from the identity, slow where the picture itself passes, and
+Muon.
 """
+
+from dataclasses import replace
 
 from vdeblur_fast.reference.networks import networks
 
 from .recipe import Recipe
 
-RECIPES = [
+PAPERS = [
     Recipe(
         name=name,
         network=name,
@@ -25,3 +31,24 @@ RECIPES = [
     for name in networks()
     if name.startswith("estrnn-")
 ]
+SHORT = [
+    replace(
+        recipe,
+        name=f"{recipe.name}-short",
+        ours="all but the network",
+        varied=False,
+        frames=7,
+        crop=112,
+        batch=8,
+        steps=60_000,
+        learning_rate=1e-3,
+        warmup=100,
+        ends="replicate",
+        fidelity="psnr",
+        identity_start=True,
+        skip_rate=0.1,
+        optimizer="muon",
+    )
+    for recipe in PAPERS
+]
+RECIPES = PAPERS + SHORT

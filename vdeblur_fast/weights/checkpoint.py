@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import WeightsError
+from .files import stored
 
 # What trainers call the entry with the weights; the first that is there counts.
 WRAPPINGS = ("state_dict", "model_state_dict", "model_state", "params_ema", "params", "model", "network", "net")
@@ -34,14 +35,8 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def _read(path: Path) -> object:
-    if path.suffix.lower() == ".safetensors":
-        from safetensors.torch import load_file as read_safetensors
-
-        read = read_safetensors
-    else:
-        read = _unpickle
     try:
-        return read(path)
+        return stored(path)[0] if path.suffix.lower() == ".safetensors" else _unpickle(path)
     except PermissionError:
         raise
     except Exception as error:  # damage shows itself in many ways

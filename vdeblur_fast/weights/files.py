@@ -35,21 +35,35 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
 
     Raises WeightsError where it cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     if path.is_dir():
         raise WeightsError(f"weights file {path} is a folder; give the path of a .safetensors file")
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist; give the path of a .safetensors file")
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, (file.metadata() or {}).get("network")  # noqa: SIM118
+        tensors, metadata = stored(path)
+        return tensors, metadata.get("network")
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
             f"weights file {path} cannot be read ({reason}); it must be a whole .safetensors file, "
             "and pickles (.pth, .pt, .ckpt) are not read, for they can run code"
         ) from error
+
+
+def stored(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors and the metadata of a .safetensors file, or what safetensors raises.
+
+    Tensors that are equal may be stored once: the metadata then say under which name the others are to be found, as
+    `safetensors.torch.save_model` has it.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    same = {key: tensors[kept] for key, kept in metadata.items() if kept in tensors and key not in tensors}
+    return tensors | same, metadata
 
 
 def _check(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path) -> None:
