@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.toys import tiny_gsta_net
 from vdeblur_fast.errors import UserError
@@ -76,7 +77,12 @@ def test_david_in_phases_of_a_small_budget(pictures, tmp_path):
     for j, level in enumerate(levels):
         for key, value in network_of(out / level).items():
             assert torch.equal(whole[key.replace("levels.0.", f"levels.{j}.")], value), key
-    assert not torch.equal(whole["levels.0.branches.0.convs.3.weight"], whole["levels.1.branches.0.convs.3.weight"])
+    backbone, kept = network_of(out / "single1"), set(load_file(out / "external" / "last.safetensors"))
+    for i in range(20):  # what works at an eighth of the resolution stays as the backbones have it, and is kept once
+        first, second = (whole[f"levels.{j}.branches.0.convs.{i}.weight"] for j in (0, 1))
+        assert torch.equal(first, second) == (6 <= i <= 12)
+        assert torch.equal(first, backbone[f"levels.0.branches.0.convs.{i}.weight"]) == (6 <= i <= 12)
+        assert (f"levels.1.branches.0.convs.{i}.weight" in kept) == (not 6 <= i <= 12)
 
 
 def test_fewer_frames_begin_with_the_kernels_of_those_in_the_middle(pictures, tmp_path):

@@ -22,7 +22,9 @@ within eighty steps. And the kernels stay centred and of their size: otherwise t
 
 `david-small-phases` trains `david-small` as the paper does, part by part: the backbone of 7 frames, from it those of 5,
 3 and 1 (ours; their first convolution begins with the kernels of the frames that they have), a module of the four for
-short, middling and long blur each, and then the external attention. Its stages want samples of their own:
+short, middling and long blur each, and then the external attention. In all modules the layers that work at an eighth of
+the resolution or less, and the one that reads these, stay as the backbones have them: they are seven eighths of the
+weights, and equal kernels are stored once. Its stages want samples of their own:
 `python -m vdeblur_fast.training.prepare david-small-phases/internal3`, and so on.
 """
 
@@ -141,6 +143,7 @@ WHOLE = [
     replace(SHORT, name=f"{network}-short", network=network)
     for network in ("david-small", "david-small-internal", "david-small-single7")
 ]
+DEEP = ("levels.*.branches.*.convs.[6-9].*", "levels.*.branches.*.convs.1[0-2].*")
 EXPOSURES = {3: (3, 5), 7: (7, 9), 11: (11, 13, 15)}  # of the samples that each module learns from
 
 
@@ -167,6 +170,7 @@ def phases(david: str) -> list[Recipe]:
             steps=1_000,
             taus=EXPOSURES[level],
             starts=BRANCHES,
+            frozen=DEEP,
         )
         for level in LEVELS
     ]
