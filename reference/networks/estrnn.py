@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..modules import RDB, GlobalSpatioTemporalAttention, ResidualDenseNetwork, StridedConv2d
-from .starting import keep_sizes
+from .starting import FRAME, keep_sizes
 from .video_network import VideoNetwork
 
 
@@ -52,7 +52,7 @@ class ESTRNN(VideoNetwork):
     @torch.no_grad()
     def start_from_identity(self) -> None:
         """Weights that carry the pixels of the current frame, 4 x 4 of them in a place at a quarter of the resolution,
-        through the first channels of everything: the network gives back what it is given.
+        through the first channels of everything, as large as features are: the network gives back what it is given.
 
         Raises ValueError where the features are fewer than those pixels.
         """
@@ -72,7 +72,7 @@ class ESTRNN(VideoNetwork):
             up.weight[:, :count] = 0
         last, centre = fuse.in_channels - conv.in_channels, self.attention.fuse.in_channels - conv.in_channels
         for c in full:
-            stem.weight[c, c, 2, 2] = head.weight[c, c, 2, 2] = 1
+            stem.weight[c, c, 2, 2], head.weight[c, c, 2, 2] = FRAME, 1 / FRAME
         for c in quarter:
             fuse.weight[c, last + c] = conv.weight[c, c, 1, 1] = self.attention.fuse.weight[c, centre + c] = 1
         for down, up, channels in ((down1, up2, full), (down2, up1, half)):

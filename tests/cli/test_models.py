@@ -101,4 +101,4 @@ def test_a_card_is_printed_whole(vdeblur, shipped):
 
 def test_a_card_that_there_is_not(mistake):
     assert "'mmp-rnn-tinny'; did you mean mmp-rnn-tiny" in mistake("models", "--card", "mmp-rnn-tinny")
-    assert "no weights ship for estrnn-c70b7" in mistake("models", "--card", "estrnn-c70b7")
+    assert "no weights ship for estrnn-c80b15" in mistake("models", "--card", "estrnn-c80b15")

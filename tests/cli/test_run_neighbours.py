@@ -38,7 +38,7 @@ def test_every_system_runs_on_odd_sizes(vdeblur, weights_of, tmp_path, name, fra
     assert frame_count(out) == frames
 
 
-@pytest.mark.parametrize("name", ["gsta-net", "david", "strcnn", "gsta-net5"])
+@pytest.mark.parametrize("name", ["gsta-net", "david", "strcnn-dtb-m2", "gsta-net5"])
 def test_without_weights_one_sentence_says_so(mistake, clip, tmp_path, name):
     sentence = mistake("run", clip, tmp_path / "out.mp4", "--model", name, "--report", tmp_path / "report.json")
     assert f"no weights ship for {name}; pass a weights file" in sentence
@@ -49,7 +49,7 @@ def test_without_weights_one_sentence_says_so(mistake, clip, tmp_path, name):
 def test_an_untrained_network_runs_where_it_is_asked_for(vdeblur, mistake, clip, weights, tmp_path):
     first, second = tmp_path / "1.mp4", tmp_path / "2.mp4"
     for out in (first, second):
-        code, _, error = vdeblur("run", clip, out, "--model", "estrnn-c70b7", "--untrained")
+        code, _, error = vdeblur("run", clip, out, "--model", "estrnn-c80b15", "--untrained")
         assert (code, error) == (0, "")
     assert frame_count(first) == 8
     assert first.read_bytes() == second.read_bytes()

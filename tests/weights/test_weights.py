@@ -97,6 +97,10 @@ def test_what_ships_is_what_its_card_says(name):
     weights.load(build(name), name)
 
 
+def test_all_that_ship_stay_small_together():
+    assert sum(path.stat().st_size for path in weights.FOLDER.glob("*.safetensors")) <= 40 * 2**20
+
+
 def test_shipped_weights_that_changed_are_refused(network, tmp_path, monkeypatch):
     path = save(network, tmp_path / "mmp-rnn-tiny.safetensors")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
