@@ -66,7 +66,7 @@ def test_mistakes_are_told(samples, teacher, tmp_path, capsys):
         ([NAME, str(tmp_path), str(out)], "holds no prepared samples"),
         ([NAME, str(samples), str(samples)], "holds prepared samples already"),
         (["mmp-net-tiny", str(samples), str(out)], "makes no images"),
-        (["david-small", str(samples), str(out)], "david-small"),
+        (["david", str(samples), str(out)], "no weights ship for david"),
     ):
         assert main(arguments) == 2
         assert told in capsys.readouterr().err
