@@ -107,11 +107,13 @@ class Fitting(nn.Module):
         self.places, self.more = places_of(large, small), large.features - small.features
         exact = [holds(*chains) for chains in chains_of(large, small)]
         first = large.align.blocks[: len(large.align.blocks) - len(small.align.blocks)]
+        # What reads the features of the frames, and what of the small one it learns to give: what the small one's
+        # blocks read, where these lie within the large one's, and else what they make of it.
         self.cell = nn.Sequential(*first) if exact[0] else large.align
-        self.wanted = nn.Identity() if exact[0] else small.align
-        self.fused = not exact[1]
+        self.cell_of_small = nn.Identity() if exact[0] else small.align
+        self.learns_rdn = not exact[1]
         ends = large.reconstruct
-        for part in (large.extract, self.cell, ends.up2, ends.head, *([ends.rdn] if self.fused else [])):
+        for part in (large.extract, self.cell, ends.up2, ends.head, *([ends.rdn] if self.learns_rdn else [])):
             part.requires_grad_(True)
 
     def forward(self, clip: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -121,7 +123,7 @@ class Fitting(nn.Module):
             deep = self.small.reconstruct.rdn(fused)
             before_head = self.small.reconstruct.up1(deep)
             image = self.small.reconstruct.head(before_head).float()
-            wanted = self.wanted(torch.cat([owns[1], owns[0], hidden], 1))
+            wanted = self.cell_of_small(torch.cat([owns[1], owns[0], hidden], 1))
             magnitudes = [self.network.magnitude_net(clip[:, t]) for t in (middle - 1, middle)]
         before, own = (
             self.network.extract(clip[:, t] - 0.5, m) for t, m in zip((middle - 1, middle), magnitudes, strict=True)
@@ -129,7 +131,7 @@ class Fitting(nn.Module):
         features = self.cell(torch.cat([own, before, _wider(hidden, self.more)], 1))
         off = _off(features[:, self.places], wanted)
         ends = self.network.reconstruct
-        if self.fused:
+        if self.learns_rdn:
             x = ends.rdn(self._placed(fused))
             off = (off + _off(x[:, self.places], deep)) / 2
             before_head = ends.up1(x)

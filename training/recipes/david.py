@@ -143,6 +143,7 @@ WHOLE = [
     replace(SHORT, name=f"{network}-short", network=network)
     for network in ("david-small", "david-small-internal", "david-small-single7")
 ]
+# an eighth of the resolution and less, and what reads it
 DEEP = ("levels.*.branches.*.convs.[6-9].*", "levels.*.branches.*.convs.1[0-2].*")
 EXPOSURES = {3: (3, 5), 7: (7, 9), 11: (11, 13, 15)}  # of the samples that each module learns from
 
