@@ -40,13 +40,12 @@ def export(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
 def repeated(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
     """The kernels that are equal to an earlier one -> the name of that one."""
     first: dict[tuple, str] = {}
-    kernels = ((name, value) for name, value in tensors.items() if value.ndim == 4)
-    found = {name: first.setdefault((value.shape, value.dtype, _digest(value)), name) for name, value in kernels}
+    kernels = {name: value for name, value in tensors.items() if value.ndim == 4}
+    found = {
+        name: first.setdefault((value.shape, value.dtype, hashlib.sha256(value.numpy()).digest()), name)
+        for name, value in kernels.items()
+    }
     return {name: kept for name, kept in found.items() if name != kept}
-
-
-def _digest(value: torch.Tensor) -> bytes:
-    return hashlib.sha256(value.numpy().tobytes()).digest()
 
 
 def commit() -> str | None:
