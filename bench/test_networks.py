@@ -51,4 +51,4 @@ def test_network(compare, name: str, width: int, height: int, precision: str):
     operations = int(2e9 * count(build(name), width, height).true_gmacs)
     title = f"{name} {width}x{height} {precision}"
     exact = Step(network.double(), moment)
-    compare(Case(title, Step(fast, moment), reference, reference.inputs, moved, operations, exact))
+    compare(Case(title, Step(fast, moment), reference, reference.inputs, moved, operations, exact, graphed=True))
