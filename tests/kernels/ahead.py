@@ -48,16 +48,16 @@ def cases():
     for (c, m), kind, order in product(SIZES, TYPES, ("contiguous", "channels_last")):
         if kind == "fp16" and (c, order) != (64, "contiguous"):  # for the compiler it is bf16 by another name
             continue
-        precision = "tf32x3" if kind == "fp32" else "tf32"
         name = f"c{c}-m{m}-{kind}-{order}"
-        flags = {"FLAT": True, "GATED": True, "MASKED": False, "RETURN_GATE": False, "PRECISION": precision}
+        flags = {"FLAT": True, "GATED": True, "MASKED": False, "RETURN_GATE": False}
+        flags["SPLIT"] = kind != "fp32"
         blocks = spatial_squeeze.blocks(c, m, TYPES[kind])
         yield f"squeeze-{name}", spatial_squeeze.squeeze_kernel, kind, flags, layout(order, ("",)), blocks
-        flags, blocks = {"FLAT": True, "PRECISION": precision}, pixel_distribute.blocks(c, 4 * m, TYPES[kind])
+        flags, blocks = {"FLAT": True, "SPLIT": kind != "fp32"}, pixel_distribute.blocks(c, 4 * m, TYPES[kind])
         ones = layout(order, ("x_", "y_"))
         yield f"distribute-{name}", pixel_distribute.distribute_kernel, kind, flags, ones, blocks
     for c, m in SIZES:
-        flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(c, m)
+        flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(m)
         yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
     yield from pointwise_cases()
     yield from convolution_cases()

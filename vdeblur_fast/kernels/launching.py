@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 import triton
+import triton.language as tl
+from torch import Tensor
 
 # Set here and in ahead-of-time compilation: the default changes between releases, and with it the last bits.
 FP_FUSION = {"enable_fp_fusion": True}
@@ -39,6 +41,28 @@ def precision(dtype: torch.dtype) -> str:
     """How tensor cores take float32 operands: bfloat16 and float16 values fit into tf32 as they are; float32 is split
     into three products, for float32 accuracy."""
     return "tf32x3" if dtype == torch.float32 else "tf32"
+
+
+@triton.jit
+def dot_with_frames(b_a, b_x, b_sum, SPLIT: tl.constexpr):
+    """b_sum + b_a x b_x, where b_a is float32 and b_x of the frames' type, to float32's accuracy or nearly so.
+
+    SPLIT, for frames of 16 bits: b_a as a sum of two numbers of their type, of which all products are exact; what is
+    lost of b_a is 2 ** -17 of it or less. Else all is float32, as three products of tf32.
+    """
+    if SPLIT:
+        b_high = b_a.to(b_x.dtype)
+        b_low = (b_a - b_high.to(tl.float32)).to(b_x.dtype)
+        b_sum = tl.dot(b_low, b_x, acc=b_sum)
+        b_sum = tl.dot(b_high, b_x, acc=b_sum)
+    else:
+        b_sum = tl.dot(b_a, b_x.to(tl.float32), acc=b_sum, input_precision="tf32x3")
+    return b_sum
+
+
+def splits_frames(x: Tensor) -> bool:
+    """Whether products with these frames are split; the interpreter neither multiplies bfloat16 nor rounds to it."""
+    return x.dtype == torch.float16 or (x.dtype == torch.bfloat16 and x.is_cuda)
 
 
 def processors(device: torch.device) -> int:

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launching import Blocks, pixel_strides, power_of_two, precision
+from .launching import Blocks, dot_with_frames, pixel_strides, power_of_two, splits_frames
 
 
 @triton.jit
@@ -32,7 +32,7 @@ def distribute_kernel(
     y_row_stride,
     y_pixel_stride,
     FLAT: tl.constexpr,
-    PRECISION: tl.constexpr,
+    SPLIT: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_K: tl.constexpr,
     BLOCK_P: tl.constexpr,
@@ -54,17 +54,19 @@ def distribute_kernel(
         p_weight = weight + o_k[:, None] * C + i_c + o_c[None, :]
         b_weight = tl.load(p_weight, mask=m_k[:, None] & m_c[None, :], other=0.0)
         p_x = x + i_b * x_batch_stride + (i_c + o_c).to(tl.int64)[:, None] * x_channel_stride + o_x[None, :]
-        b_x = tl.load(p_x, mask=m_c[:, None] & m_p[None, :], other=0.0).to(tl.float32)
-        b_logits = tl.dot(b_weight, b_x, acc=b_logits, input_precision=PRECISION)
+        b_x = tl.load(p_x, mask=m_c[:, None] & m_p[None, :], other=0.0)
+        b_logits = dot_with_frames(b_weight, b_x, b_logits, SPLIT)
     b_bias = tl.load(bias + o_k, mask=m_k, other=float("-inf"))
     b_logits += b_bias[:, None]
     b_e = tl.exp(b_logits - tl.maximum(tl.max(b_logits, 0), -3.0e38)[None, :])
-    b_inverse = 1.0 / tl.sum(b_e, 0)
+    if SPLIT:
+        b_e = b_e.to(x.dtype.element_ty)  # as the result will be
+    b_inverse = 1.0 / tl.sum(b_e.to(tl.float32), 0)
     for i_c in range(0, C, BLOCK_C):
         m_c = i_c + o_c < C
         p_aggregate = aggregate + i_b * C * K + (i_c + o_c)[:, None] * K + o_k[None, :]
         b_aggregate = tl.load(p_aggregate, mask=m_c[:, None] & m_k[None, :], other=0.0)
-        b_y = tl.dot(b_aggregate, b_e, input_precision=PRECISION) * b_inverse[None, :]
+        b_y = dot_with_frames(b_aggregate, b_e, tl.zeros((BLOCK_C, BLOCK_P), tl.float32), SPLIT) * b_inverse[None, :]
         p_y = y + i_b * y_batch_stride + (i_c + o_c).to(tl.int64)[:, None] * y_channel_stride + o_y[None, :]
         tl.store(p_y, b_y.to(y.dtype.element_ty), mask=m_c[:, None] & m_p[None, :])
 
@@ -102,7 +104,7 @@ def launch(y: Tensor, x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor
         y_row,
         y_pixel,
         FLAT=x_flat and y_flat,
-        PRECISION=precision(x.dtype),
+        SPLIT=splits_frames(x),
         **chosen.sizes,
         **chosen.options(),
     )

@@ -12,7 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launching import Blocks, pixel_strides, power_of_two, precision, processors
+from .launching import Blocks, dot_with_frames, pixel_strides, power_of_two, processors, splits_frames
 
 
 @triton.jit
@@ -44,7 +44,7 @@ def squeeze_kernel(
     GATED: tl.constexpr,
     MASKED: tl.constexpr,
     RETURN_GATE: tl.constexpr,
-    PRECISION: tl.constexpr,
+    SPLIT: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_K: tl.constexpr,
     BLOCK_M: tl.constexpr,
@@ -72,20 +72,21 @@ def squeeze_kernel(
             o_x = o_p.to(tl.int64) * pixel_stride
         else:
             o_x = (o_p // W).to(tl.int64) * row_stride + (o_p % W).to(tl.int64) * pixel_stride
-        b_x = tl.load(p_x + o_x[None, :], mask=m_c[:, None] & m_p[None, :], other=0.0).to(tl.float32)
+        b_frame = tl.load(p_x + o_x[None, :], mask=m_c[:, None] & m_p[None, :], other=0.0)
+        b_x = b_frame.to(tl.float32)
+        b_logits = tl.zeros((BLOCK_M, BLOCK_P), tl.float32)
         if BLOCK_K == BLOCK_C:
-            b_logits = tl.dot(b_weight, b_x, input_precision=PRECISION)
+            b_logits = dot_with_frames(b_weight, b_frame, b_logits, SPLIT)
         else:
             # All the weights would not fit into the registers: some channels at a time, from the cache.
-            b_logits = tl.zeros((BLOCK_M, BLOCK_P), tl.float32)
             for i_k in range(0, C, BLOCK_K):
                 o_k = i_k + tl.arange(0, BLOCK_K)
                 m_k = o_k < C
                 p_w, m_mk = weight + o_m[:, None] * C + o_k[None, :], m_m[:, None] & m_k[None, :]
                 p_k = p_frame + o_k.to(tl.int64)[:, None] * channel_stride + o_x[None, :]
-                b_k = tl.load(p_k, mask=m_k[:, None] & m_p[None, :], other=0.0).to(tl.float32)
+                b_k = tl.load(p_k, mask=m_k[:, None] & m_p[None, :], other=0.0)
                 b_w = tl.load(p_w, mask=m_mk, other=0.0)
-                b_logits = tl.dot(b_w, b_k, acc=b_logits, input_precision=PRECISION)
+                b_logits = dot_with_frames(b_w, b_k, b_logits, SPLIT)
         b_logits += b_bias[:, None]
         b_logits = tl.where(m_p[None, :], b_logits, float("-inf"))
         b_new = tl.maximum(b_peak, tl.max(b_logits, 1))
@@ -102,7 +103,7 @@ def squeeze_kernel(
         if MASKED:
             b_mask = tl.load(mask + i_frame * P + o_p, mask=m_p, other=0.0)
             b_e = b_e * (1.0 - b_mask)[None, :]
-        b_sums = b_sums * b_scale[:, None] + tl.dot(b_e, tl.trans(b_x), input_precision=PRECISION)
+        b_sums = dot_with_frames(b_e, tl.trans(b_frame), b_sums * b_scale[:, None], SPLIT)
         b_mean += tl.sum(b_x, 1)
     i_split = i_split.to(tl.int64)
     tl.store(sums + i_split * C * M + o_c[None, :] * M + o_m[:, None], b_sums, mask=m_mc)
@@ -128,27 +129,35 @@ def merge_kernel(
     RETURN_STATISTICS: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_M: tl.constexpr,
+    BLOCK_S: tl.constexpr,
 ):
     i_frame = tl.program_id(0).to(tl.int64)
     o_c, o_m = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C), tl.arange(0, BLOCK_M)
     m_c, m_m = o_c < C, o_m < M
     m_cm = m_c[:, None] & m_m[None, :]
     o_cm = o_c[:, None] * M + o_m[None, :]
-    b_sums = tl.zeros((BLOCK_C, BLOCK_M), tl.float32)
+    # First the peak over all splits, then sums that wait for nothing but their own numbers.
     b_peak = tl.full((BLOCK_M,), -3.0e38, tl.float32)
+    for i in range(0, splits, BLOCK_S):
+        o_s = i + tl.arange(0, BLOCK_S)
+        m_sm = (o_s < splits)[:, None] & m_m[None, :]
+        p_part = (i_frame * splits + o_s)[:, None] * M + o_m[None, :]
+        b_peak = tl.maximum(b_peak, tl.max(tl.load(peaks + p_part, mask=m_sm, other=-3.0e38), 0))
+    b_sums = tl.zeros((BLOCK_C, BLOCK_M), tl.float32)
     b_total = tl.zeros((BLOCK_M,), tl.float32)
     b_mean = tl.zeros((BLOCK_C,), tl.float32)
-    for i in range(splits):
-        i_split = i_frame * splits + i
-        b_old = b_peak
-        b_part = tl.load(peaks + i_split * M + o_m, mask=m_m, other=0.0)
-        b_peak = tl.maximum(b_old, b_part)
-        b_scale, b_share = tl.exp(b_old - b_peak), tl.exp(b_part - b_peak)
-        b_part_sums = tl.load(sums + i_split * C * M + o_cm, mask=m_cm, other=0.0)
-        b_part_total = tl.load(totals + i_split * M + o_m, mask=m_m, other=0.0)
-        b_sums = b_sums * b_scale[None, :] + b_part_sums * b_share[None, :]
-        b_total = b_total * b_scale + b_part_total * b_share
-        b_mean += tl.load(means + i_split * C + o_c, mask=m_c, other=0.0)
+    for i in range(0, splits, BLOCK_S):
+        o_s = i + tl.arange(0, BLOCK_S)
+        m_s, o_split = o_s < splits, i_frame * splits + o_s
+        m_sm = m_s[:, None] & m_m[None, :]
+        p_part = o_split[:, None] * M + o_m[None, :]
+        b_share = tl.exp(tl.load(peaks + p_part, mask=m_sm, other=-3.0e38) - b_peak[None, :])
+        b_total += tl.sum(tl.load(totals + p_part, mask=m_sm, other=0.0) * b_share, 0)
+        p_sums = sums + o_split[:, None, None] * C * M + o_cm[None, :, :]
+        b_parts = tl.load(p_sums, mask=m_s[:, None, None] & m_cm[None, :, :], other=0.0)
+        b_sums += tl.sum(b_parts * b_share[:, None, :], 0)
+        p_mean = means + o_split[:, None] * C + o_c[None, :]
+        b_mean += tl.sum(tl.load(p_mean, mask=m_s[:, None] & m_c[None, :], other=0.0), 0)
     tl.store(aggregate + i_frame * C * M + o_cm, b_sums / b_total[None, :], mask=m_cm)
     tl.store(mean + i_frame * C + o_c, b_mean / P, mask=m_c)
     if RETURN_STATISTICS:  # noqa: SIM102  (one is known to the compiler, the other to the program)
@@ -161,14 +170,15 @@ def merge_kernel(
 def blocks(channels: int, maps: int, dtype: torch.dtype) -> Blocks:
     """The wider the frame, the fewer pixels at once: x, the weights and the sums share the registers."""
     c = power_of_two(channels)
-    together, pixels, warps = (c, 64, 4) if c <= 64 else (c, 32, 4) if c <= 128 else (c, 32, 8)
+    together, pixels, warps = (c, 64, 4) if c <= 64 else (c, 32, 4) if c <= 128 else (64, 32, 8)
     if dtype == torch.float32 and c > 128:
         together, pixels = 32, 16
     return Blocks({"BLOCK_C": c, "BLOCK_K": together, "BLOCK_M": power_of_two(maps), "BLOCK_P": pixels}, warps)
 
 
-def merge_blocks(channels: int, maps: int) -> Blocks:
-    return Blocks({"BLOCK_C": min(32, power_of_two(channels)), "BLOCK_M": power_of_two(maps)}, 4)
+def merge_blocks(maps: int) -> Blocks:
+    """One program has few channels, so that there are many programs."""
+    return Blocks({"BLOCK_C": 8, "BLOCK_M": power_of_two(maps), "BLOCK_S": 16}, 4)
 
 
 def why_not(x: Tensor, weight: Tensor, *_: Any) -> list[str]:
@@ -223,11 +233,11 @@ def launch(
         GATED=gate_weight is not None,
         MASKED=mask is not None,
         RETURN_GATE=return_mask,
-        PRECISION=precision(x.dtype),
+        SPLIT=splits_frames(x),
         **chosen.sizes,
         **chosen.options(),
     )
-    chosen = merge_blocks(channels, maps)
+    chosen = merge_blocks(maps)
     merge_kernel[(batch * frames, triton.cdiv(channels, chosen.sizes["BLOCK_C"]))](
         *scratch,
         aggregate,
