@@ -18,10 +18,11 @@ from triton.compiler import ASTSource
 from vdeblur_fast.kernels import (
     attention_mix,
     convolution,
+    convolving,
+    few_channels,
     launching,
     motion_attention,
     pixel_distribute,
-    residual_dense_block,
     spatial_squeeze,
     temporal_blend,
     temporal_squeeze,
@@ -29,11 +30,13 @@ from vdeblur_fast.kernels import (
 )
 
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-INTEGERS = {*"CDHJKMNPSTVW", "splits", "blocks_each", "per_plane"}  # and strides
+INTEGERS = {*"CDHIJKMNOPSTVW", "splits", "blocks_each", "per_plane"}  # and strides
 ODD = {"J", "T", "N", "splits", "blocks_each", "per_plane"}  # sizes that are not multiples of 16
 # pointers to what comes in the frames' type; all others are to float32
 FRAMES = {"x", "y", "gate", "magnitude", "similarity", "current", "previous", "blended"}
-FRAMES |= {"estimates", "logits", "outer", "mixed", "grown", "convolved", "other"}
+FRAMES |= {"estimates", "logits", "outer", "mixed", "convolved", "other"}
+IN_FRAMES_TYPE = {"weight", "bias"}  # of these kernels too
+OF_CONVOLUTIONS = (convolving.convolve_kernel, few_channels.from_few_kernel, few_channels.to_few_kernel)
 SIZES = [(32, 8), (64, 16), (128, 16), (256, 32)]  # channels, spatial maps
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -62,7 +65,8 @@ def cases():
     yield from pointwise_cases()
     yield from convolution_cases()
     yield from upsample_cases()
-    yield from dense_cases()
+    yield from convolve_cases()
+    yield from few_cases()
     for frames in (1, 5, temporal_squeeze.MOST_FRAMES):
         yield f"mix-t{frames}", temporal_squeeze.mix_kernel, "fp32", {}, set(), temporal_squeeze.blocks(frames)
 
@@ -106,34 +110,64 @@ def upsample_cases():
         yield f"upsample-{kind}-{other}", upsample_concat.upsample_kernel, kind, flags, ones, upsample_concat.blocks()
 
 
-def dense_cases():
-    """The layers and the fusion of a residual dense block of 80 channels that grows by 32; weights in x's type."""
-    for kind, taps, order in (
-        ("fp32", 9, ""),
-        ("fp32", 1, "contiguous"),
-        ("bf16", 9, ""),
-        ("bf16", 1, "channels_last"),
+def convolve_cases():
+    """The layers and the fusion of a residual dense block of 80 channels that grows by 32, of one of 90 by 36, and a
+    convolution with what follows it. With and without the copy engine, which is of sm_90."""
+    for kind, side, adds, (inputs, outputs), tma in (
+        ("fp32", 3, False, (80, 32), False),
+        ("fp32", 1, True, (80, 80), False),
+        ("bf16", 3, False, (80, 32), False),
+        ("bf16", 3, False, (80, 32), True),
+        ("bf16", 3, False, (126, 36), True),
+        ("bf16", 1, True, (198, 90), True),
+        ("bf16", 3, True, (16, 16), True),
+        ("bf16", 3, True, (64, 64), True),
     ):
-        flags = {"TAPS": taps, "ACTIVATION": "gelu" if taps == 9 else "", "WIDEN": False}
+        flags = {"SIDE": side, "ACTIVATION": "none" if adds else "gelu", "ADDS": adds, "TMA": tma, "WIDEN": False}
         flags["PRECISION"] = "tf32x3" if kind == "fp32" else "tf32"
-        ones = {"y_channel_stride"} if taps == 9 else layout(order, ("y_",))
-        blocks = residual_dense_block.blocks(32 if taps == 9 else 80, TYPES[kind])
-        yield f"dense-{taps}{order}-{kind}", residual_dense_block.dense_kernel, kind, flags, ones, blocks
+        ones = {"y_channel_stride"} | ({"other_channel_stride"} if adds else set())
+        blocks = convolving.blocks(inputs, outputs, TYPES[kind], tma)
+        name = f"convolve-{inputs}to{outputs}k{side}-{kind}{'-tma' if tma else ''}"
+        yield name, convolving.convolve_kernel, kind, flags, ones, blocks
+
+
+def few_cases():
+    """From the channels of an image and to them, in the sizes of the networks' first and last layers."""
+    for kind, inputs, outputs, side in (
+        ("fp32", 3, 18, 5),
+        ("bf16", 3, 18, 5),
+        ("bf16", 9, 64, 5),
+        ("bf16", 21, 16, 3),
+    ):
+        flags = {"SIDE": side, "ACTIVATION": "none", "PRECISION": "tf32x3" if kind == "fp32" else "tf32"}
+        blocks, ones = few_channels.blocks_from_few(inputs, outputs, side), {"x_channel_stride"}
+        name = f"fromfew-{inputs}to{outputs}k{side}-{kind}"
+        yield name, few_channels.from_few_kernel, kind, flags | {"WIDEN": False}, ones, blocks
+    for kind, inputs, side in (("fp32", 3, 9), ("bf16", 18, 5), ("bf16", 64, 3)):
+        flags = {"O": 3, "SIDE": side, "ACTIVATION": "none"}
+        blocks, ones = few_channels.blocks_to_few(inputs), {"x_channel_stride"}
+        yield f"tofew-{inputs}k{side}-{kind}", few_channels.to_few_kernel, kind, flags, ones, blocks
 
 
 def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.Blocks, chip: int):
     """The kernel, with pointers and sizes known to be multiples of 16 as the launcher has them."""
     constants = flags | blocks.sizes | dict.fromkeys(ones, 1)
     signature, attributes = {}, {}
+    tiles = {}  # what the copy engine brings
+    if flags.get("TMA"):
+        height, width, i, o = (blocks.sizes[f"BLOCK_{name}"] for name in "HWIO")
+        tiles = {"x": f"tensordesc<{kind}[1, {height}, {width}, {i}]>", "weight": f"tensordesc<{kind}[{o}, 1, {i}]>"}
     for place, name in enumerate(kernel.arg_names):
         if name in constants:
             signature[name] = "constexpr"
+        elif name in tiles:
+            signature[name] = tiles[name]
         elif name in INTEGERS or name.endswith("_stride"):
             signature[name] = "i32"
         else:
-            of_frames = name in FRAMES or (kernel is residual_dense_block.dense_kernel and name == "weight")
+            of_frames = name in FRAMES or (kernel in OF_CONVOLUTIONS and name in IN_FRAMES_TYPE)
             signature[name] = f"*{kind}" if of_frames else "*fp32"
-        if name not in constants and name not in ODD:
+        if name not in constants and name not in ODD and name not in tiles:
             attributes[(place,)] = [["tt.divisibility", 16]]
     source = ASTSource(kernel, signature, constants, attributes)
     return triton.compile(source, target=GPUTarget("cuda", chip, 32), options=blocks.options())
@@ -150,12 +184,14 @@ def resources(cubin: bytes) -> dict[str, int]:
 
 def main() -> None:
     for name, kernel, kind, flags, ones, blocks in cases():
-        for chip in (80, 90):
+        for chip in (90,) if flags.get("TMA") else (80, 90):
             binary = compiled(kernel, kind, flags, ones, blocks, chip)
             ptx = binary.asm["ptx"]
             found = {
                 "name": f"{name}-sm{chip}",
                 "target": re.search(r"\.target (\w+)", ptx).group(1),
+                "tiles": len(re.findall(r"cp\.async\.bulk\.tensor", ptx)),
+                "products": len(re.findall(r"wgmma\.mma_async|mma\.sync", ptx)),
                 "wide_loads": len(re.findall(r"ld\.global[\w.:]*\.v4\.b32", ptx)),
                 "half_loads": len(re.findall(r"ld\.global[\w.:]*\.b16", ptx)),
                 "wide_stores": len(re.findall(r"st\.global[\w.:]*\.v4\.b32", ptx)),

@@ -35,7 +35,9 @@ def test_every_kernel_compiles_for_both_chips(compiled):
         "blend",
         "attend",
         "branches",
-        "dense",
+        "convolve",
+        "fromfew",
+        "tofew",
         "finish",
         "upsample",
     }
@@ -56,7 +58,14 @@ def test_frames_are_read_and_written_sixteen_bytes_at_a_time(compiled):
         kind = found["name"].partition("-")[0]
         if kind in ("squeeze", "distribute", "blend", "attend", "branches", "finish", "upsample"):
             assert found["wide_loads"] > 0, found["name"]
-        if kind in ("squeeze", "distribute", "blend", "dense", "finish", "upsample"):
+        if kind in ("squeeze", "distribute", "blend", "convolve", "finish", "upsample"):
             assert found["half_loads"] == 0, found["name"]  # bfloat16 frames are the only half-wide numbers
-        if kind in ("distribute", "blend", "attend", "branches", "dense", "finish", "upsample"):
+        if kind in ("distribute", "blend", "attend", "branches", "convolve", "finish", "upsample"):
             assert found["wide_stores"] > 0, found["name"]
+
+
+def test_convolutions_are_products_of_tiles_that_the_chip_brings(compiled):
+    for found in compiled:
+        if found["name"].startswith("convolve"):
+            assert found["products"] > 0, found["name"]
+            assert (found["tiles"] > 0) == ("tma" in found["name"]), found["name"]

@@ -15,17 +15,19 @@ from ..ops.convolution import saves_time
 from ..reference.networks import VideoNetwork
 from .attending import attend_in_one_convolution
 from .folding import fold_batch_norms
+from .fused_conv import FusedConv2d
+from .gpu_convolutions import fuse_convolutions, have_a_body, lay_out_weights
 from .graphs import capture_steps
 from .joining import FusedJoiningConv2d, join_where_they_lie
 from .phases import compute_in_phases
 from .pooling import pool_otherwise
 from .rectified import rectify
-from .winograd import WinogradConv2d, WinogradConvTranspose2d, filter_by_winograd
+from .winograd import WinogradConvTranspose2d, filter_by_winograd
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 # On the CPU the bodies of these copy weights that are not contiguous, at each call.
-NATIVE = (DTB, RDB, FusedJoiningConv2d, WinogradConv2d, WinogradConvTranspose2d)
+NATIVE = (DTB, RDB, FusedJoiningConv2d, FusedConv2d, WinogradConvTranspose2d)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Acceleration:
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
     joined: 1x1 convolutions of several pictures that are not concatenated. attended: ESTRNN's attention, done by the
-    convolution after it. pooled: poolings as a maximum or a convolution.
+    convolution after it. pooled: poolings as a maximum or a convolution. convolved: on a GPU, convolutions with their bias,
+    ReLU and sum in one kernel or one pass.
     """
 
     device: torch.device
@@ -50,6 +53,7 @@ class Acceleration:
     joined: int
     attended: int
     pooled: int
+    convolved: int
     left: dict[str, str]
 
     def __str__(self) -> str:
@@ -63,6 +67,7 @@ class Acceleration:
         lines += [f"  {'Conv2d of several':22} {self.joined:3} without concatenation"] if self.joined else []
         lines += [f"  {'GSA':22} {self.attended:3} in the convolution after it"] if self.attended else []
         lines += [f"  {'MaxPool2d, AvgPool2d':22} {self.pooled:3} as maximum or convolution"] if self.pooled else []
+        lines += [f"  {'Conv2d':22} {self.convolved:3} with what follows"] if self.convolved else []
         lines += [f"  {what:22} left: {reason}" for what, reason in self.left.items()]
         return "\n".join(lines)
 
@@ -76,7 +81,8 @@ def accelerate(
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`, `UpsampleConcat`) runs on it, batch
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
-    without gradients. On the CPU convolutions do the ReLU after them, and poolings are a maximum or a convolution; but
+    without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and steps
+    are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, and poolings are a maximum or a convolution; but
     for bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (their
     transformed weights, four times as large, in bfloat16 fourteen, are kept beside them), those to few channels compute
     several pixels at once, and those of 1x1 concatenate nothing. Its interface and state_dict are the network's, which
@@ -108,6 +114,8 @@ def accelerate(
     wide = device.type == "cpu" and dtype == torch.float32
     winograd = device.type == "cpu" and not why_not_fused(like, only="cpu") and saves_time(dtype)
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
+    on_gpu = have_a_body(like)
+    convolved = fuse_convolutions(fast) if on_gpu else 0
     phased = compute_in_phases(fast) if wide or winograd else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     if isinstance(fast, VideoNetwork):
@@ -121,9 +129,11 @@ def accelerate(
     for module in fast.modules():
         if device.type == "cpu" and isinstance(module, NATIVE):
             module.to(memory_format=torch.contiguous_format)
+    if on_gpu:
+        lay_out_weights(fast)
     left |= capture_steps(fast, device)
     fast.acceleration = Acceleration(
-        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, pooled, left
+        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, pooled, convolved, left
     )
     return fast
 

@@ -35,13 +35,15 @@ class GraphedStep:
         self._graphs: OrderedDict[Any, _Graph] = OrderedDict()
 
     def __call__(self, *arguments: Any) -> Any:
-        leaves, structure = pytree.tree_flatten(arguments)
-        if not all(isinstance(leaf, torch.Tensor) and leaf.is_cuda for leaf in leaves):
+        everything, structure = pytree.tree_flatten(arguments)
+        leaves = [leaf for leaf in everything if leaf is not None]  # which is a leaf too
+        if not leaves or not all(isinstance(leaf, torch.Tensor) and leaf.is_cuda for leaf in leaves):
             return self._function(*arguments)
-        kind = (str(structure), *((leaf.shape, leaf.stride(), leaf.dtype, leaf.device) for leaf in leaves))
+        there = tuple(leaf is not None for leaf in everything)
+        kind = (str(structure), there, *((leaf.shape, leaf.stride(), leaf.dtype, leaf.device) for leaf in leaves))
         with torch.cuda.device(leaves[0].device):
             if kind not in self._graphs:
-                self._graphs[kind] = self._capture(leaves, structure)
+                self._graphs[kind] = self._capture(leaves, there, structure)
                 if len(self._graphs) > MOST_GRAPHS:
                     self._graphs.popitem(last=False)
             self._graphs.move_to_end(kind)
@@ -51,9 +53,14 @@ class GraphedStep:
             found.graph.replay()
             return pytree.tree_map(_copy, found.outputs)
 
-    def _capture(self, leaves: list[torch.Tensor], structure: Any) -> _Graph:
+    def forget(self) -> None:
+        """Captures anew from now on: for weights that have changed, of which a graph may have used a copy."""
+        self._graphs.clear()
+
+    def _capture(self, leaves: list[torch.Tensor], there: tuple[bool, ...], structure: Any) -> _Graph:
         inputs = [leaf.clone() for leaf in leaves]
-        arguments = pytree.tree_unflatten(inputs, structure)
+        left = iter(inputs)
+        arguments = pytree.tree_unflatten([next(left) if tensor else None for tensor in there], structure)
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -80,4 +87,10 @@ def capture_steps(network: nn.Module, device: torch.device) -> dict[str, str]:
     if not network.capturable:
         return {"CUDA graphs": f"{type(network).__name__} chooses its neighbours by looking at values"}
     network.encode, network.decode = GraphedStep(network.encode), GraphedStep(network.decode)
+    network.register_load_state_dict_post_hook(_forget)
     return {}
+
+
+def _forget(network: VideoNetwork, _: Any) -> None:
+    for step in (network.encode, network.decode):
+        step.forget()

@@ -5,6 +5,7 @@ from torch import nn
 
 from .. import ops
 from .folding import FoldedConv2d
+from .fused_conv import FusedConv2d, FusedFoldedConv2d
 from .outside import outside_of_blocks
 from .rectified import (
     AddedFoldedConv2d,
@@ -18,31 +19,6 @@ ENOUGH = 12  # input channels from which on it wins, whatever the outputs
 ENOUGH_IN_BF16 = {3: 48, 5: 16}
 # and pairs of channels up to which it does: the transformed weights are fourteen times as large.
 MOST_IN_BF16 = 128 * 128
-
-
-class WinogradConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, then the sum and the activation.
-
-    Equivalent to:
-        y = torch.nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-        activation(y if other is None else y + other)
-    """
-
-    activation: str
-
-    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
-        bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
-        return ops.convolution([x], self.weight, bias, other, activation=self.activation)
-
-
-class WinogradFoldedConv2d(WinogradConv2d):
-    """... that has a batch norm in between."""
-
-    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
-        return ops.convolution([x], self.folded_weight, self.folded_bias, other, activation=self.activation)
-
-    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return self(x, other=other)
 
 
 class WinogradConvTranspose2d(nn.ConvTranspose2d):
@@ -60,11 +36,11 @@ class WinogradConvTranspose2d(nn.ConvTranspose2d):
 
 
 FILTERED = {
-    nn.Conv2d: (WinogradConv2d, "none"),
-    FoldedConv2d: (WinogradFoldedConv2d, "none"),
-    RectifiedConv2d: (WinogradConv2d, "relu"),
-    RectifiedFoldedConv2d: (WinogradFoldedConv2d, "relu"),
-    AddedFoldedConv2d: (WinogradFoldedConv2d, "relu"),
+    nn.Conv2d: (FusedConv2d, "none"),
+    FoldedConv2d: (FusedFoldedConv2d, "none"),
+    RectifiedConv2d: (FusedConv2d, "relu"),
+    RectifiedFoldedConv2d: (FusedFoldedConv2d, "relu"),
+    AddedFoldedConv2d: (FusedFoldedConv2d, "relu"),
     nn.ConvTranspose2d: (WinogradConvTranspose2d, "none"),
     RectifiedConvTranspose2d: (WinogradConvTranspose2d, "relu"),
 }

@@ -106,7 +106,7 @@ def mix_kernel(
 
 def blocks(channels: int) -> Blocks:
     c = min(16, power_of_two(channels, 1))
-    return Blocks({"BLOCK_C": c, "BLOCK_P": max(128, 1024 // c)}, 4)
+    return Blocks({"BLOCK_C": c, "BLOCK_P": 1024 if c <= 4 else max(128, 1024 // c)}, 4)
 
 
 def why_not(*_: Tensor | str | None) -> list[str]:

@@ -1,8 +1,7 @@
-"""convolution on the GPU: all that follows the convolution in one pass, BLOCK_P neighbouring numbers of the result by a
-program.
+"""convolution on the GPU: by one of three kernels that do all of it, or by cuDNN and a pass for all that follows.
 
-The convolution is cuDNN's, without its bias, which is added here: bias, pixel shuffle, sum and activation would be a
-pass each. Per number one or two are read and one is written.
+Which of them is as measured on an H200. In the pass a program has BLOCK_P neighbouring numbers of the result: bias,
+pixel shuffle, sum and activation would be a pass each. Per number one or two are read and one is written.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,11 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from .convolving import convolve, takes_tma, where_tiles_can_be_had
+from .few_channels import convolve_few, from_few, to_few
 from .launching import Blocks
+
+MOST_INPUTS = 128  # of a 3x3 convolution that is quicker than cuDNN's
 
 
 @triton.jit
@@ -78,7 +81,15 @@ def launch(
 ) -> None:
     """Fills `y` of `vdeblur_fast.ops.convolution.outputs`, on the current stream."""
     x = inputs[0] if len(inputs) == 1 else torch.cat(list(inputs), 1)
+    if upscale == 1 and other is None and (from_few(weight) or to_few(weight)):
+        convolve_few(x, weight, bias, y, activation)
+        return
     x = x.contiguous(memory_format=torch.channels_last)
+    if upscale == 1 and weight.shape[2] == 3 and x.shape[1] <= MOST_INPUTS:
+        x = where_tiles_can_be_had(x)
+        if takes_tma(x):
+            convolve(x, weight, bias, y, other, activation)
+            return
     convolved = conv2d(x, weight.to(x), padding=weight.shape[-1] // 2)
     convolved = convolved.contiguous(memory_format=torch.channels_last)
     batch, channels, height, width = y.shape

@@ -92,7 +92,7 @@ def attend_kernel(
 
 
 def blocks(channels: int) -> Blocks:
-    return Blocks({"BLOCK_C": min(32, power_of_two(channels)), "BLOCK_K": 16, "BLOCK_P": 64}, 4)
+    return Blocks({"BLOCK_C": min(32, power_of_two(channels)), "BLOCK_K": 16, "BLOCK_P": 128}, 4)
 
 
 def why_not(*_: Tensor) -> list[str]:

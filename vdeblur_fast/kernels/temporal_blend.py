@@ -78,7 +78,7 @@ def blend_kernel(
 
 
 def blocks() -> Blocks:
-    return Blocks({"BLOCK_P": 1024}, 4)
+    return Blocks({"BLOCK_P": 2048}, 4)
 
 
 def why_not(*_: Tensor) -> list[str]:

@@ -55,3 +55,8 @@ def why_not_for(operator: str) -> Callable[..., list[str]]:
 def body_of(operator: str, outputs: Callable[..., Any]) -> Callable[..., Any]:
     """An operator's Triton body, with the results that `outputs` allocates."""
     return launching.body_of(lambda *given: _kernels(operator)[0].launch(*given), outputs)
+
+
+def laid_out(weight: Tensor) -> Tensor:
+    """A convolution's weight in the order in which the kernels read it: itself, where it lies so, else a copy."""
+    return import_module("vdeblur_fast.kernels.convolving").laid_out(weight)

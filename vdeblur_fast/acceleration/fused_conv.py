@@ -1,0 +1,31 @@
+"""Convolutions on the fused operator, with the sum and the activation after them."""
+
+import torch
+from torch import nn
+
+from .. import ops
+
+
+class FusedConv2d(nn.Conv2d):
+    """`torch.nn.Conv2d`, then the sum and the activation.
+
+    Equivalent to:
+        y = torch.nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+        activation(y if other is None else y + other)
+    """
+
+    activation: str
+
+    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+        bias = self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
+        return ops.convolution([x], self.weight, bias, other, activation=self.activation)
+
+
+class FusedFoldedConv2d(FusedConv2d):
+    """... that has a batch norm in between."""
+
+    def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
+        return ops.convolution([x], self.folded_weight, self.folded_bias, other, activation=self.activation)
+
+    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return self(x, other=other)
