@@ -39,7 +39,7 @@ struct Squeeze {
 template <class T, int kSteps, bool kPlanar>
 struct Layout {
   static constexpr int kChannels = 16 * kSteps;
-  static constexpr int kPixels = kSteps <= 4 ? 64 : kSteps == 8 ? 32 : 16;
+  static constexpr int kPixels = kSteps <= 8 ? 32 : 16;  // more would leave registers for fewer warps
   static constexpr int kRows = kPlanar ? kChannels : kPixels, kRowNumbers = kPlanar ? kPixels : kChannels;
   static constexpr int kPitch = 2 * kRowNumbers + 16;  // bytes: an odd number of 16, no bank conflicts
   static constexpr int kStage = kRows * kPitch;

@@ -59,6 +59,8 @@ def cases():
         flags, blocks = {"FLAT": True, "SPLIT": kind != "fp32"}, pixel_distribute.blocks(c, 4 * m, TYPES[kind])
         ones = layout(order, ("x_", "y_"))
         yield f"distribute-{name}", pixel_distribute.distribute_kernel, kind, flags, ones, blocks
+        if kind != "fp32" and c <= 64:
+            yield f"distribute-kept-{name}", pixel_distribute.keeping_kernel, kind, flags, ones, blocks
     for c, m in SIZES:
         flags, blocks = {"RETURN_STATISTICS": False}, spatial_squeeze.merge_blocks(m)
         yield f"merge-c{c}-m{m}", spatial_squeeze.merge_kernel, "fp32", flags, set(), blocks
@@ -80,7 +82,7 @@ def pointwise_cases():
         for channels in (16, 64):
             flags = {"FLAT": True, "SHIFT": True, "PRECISION": "tf32x3" if kind == "fp32" else "tf32"}
             ones = layout(order, ("x_", "y_")) | {"magnitude_pixel_stride"}
-            blocks, name = motion_attention.blocks(channels), f"attend-c{channels}-{kind}-{order}"
+            blocks, name = motion_attention.blocks(channels, channels // 2), f"attend-c{channels}-{kind}-{order}"
             yield name, motion_attention.attend_kernel, kind, flags, ones, blocks
     for kind, channels in product(("fp32", "bf16"), (3, 64)):
         flags = {"FLAT": True, "NESTED": channels == 3, "SOFTMAX": True}
@@ -106,7 +108,8 @@ def convolution_cases():
 def upsample_cases():
     """Both pictures channels last."""
     for kind, other in product(("fp32", "bf16"), (False, True)):
-        ones, flags = {"x_channel_stride", "other_channel_stride"}, {"ALIGN_CORNERS": other, "SKIP_FIRST": other}
+        ones, flags = {"x_channel_stride", "other_channel_stride"}, {"C": 64, "D": 32}
+        flags |= {"ALIGN_CORNERS": other, "SKIP_FIRST": other}
         yield f"upsample-{kind}-{other}", upsample_concat.upsample_kernel, kind, flags, ones, upsample_concat.blocks()
 
 

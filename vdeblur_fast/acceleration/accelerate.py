@@ -38,8 +38,8 @@ class Acceleration:
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
     joined: 1x1 convolutions of several pictures that are not concatenated. attended: ESTRNN's attention, done by the
-    convolution after it. pooled: poolings as a maximum or a convolution. convolved: on a GPU, convolutions with their bias,
-    ReLU and sum in one kernel or one pass.
+    convolution after it. pooled: poolings as a maximum or a convolution. convolved: on a GPU, convolutions with what
+    follows them in one kernel or one pass.
     """
 
     device: torch.device
@@ -81,12 +81,12 @@ def accelerate(
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`, `UpsampleConcat`) runs on it, batch
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
-    without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and steps
-    are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, and poolings are a maximum or a convolution; but
-    for bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (their
-    transformed weights, four times as large, in bfloat16 fourteen, are kept beside them), those to few channels compute
-    several pixels at once, and those of 1x1 concatenate nothing. Its interface and state_dict are the network's, which
-    is never changed; `.acceleration` says what was done.
+    without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and
+    steps are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, and poolings are a maximum or a
+    convolution; but for bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that
+    is faster (their transformed weights, four times as large, in bfloat16 fourteen, are kept beside them), those to few
+    channels compute several pixels at once, and those of 1x1 concatenate nothing. Its interface and state_dict are the
+    network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
