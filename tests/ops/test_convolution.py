@@ -91,6 +91,37 @@ def test_convolution_of_narrow_pictures_in_triton(body, fences, dtype, up):
     check_values(*functions, given(up=up, dtype=dtype, adds=True))
 
 
+# of Triton's kernels: to few channels and from few, and by tiles, which 16 bits have; those add as well
+FEW = [
+    (1, (3,), 3, 5, 37, 9, 1),
+    (2, (18,), 3, 3, 34, 5, 1),
+    (1, (70,), 1, 5, 4, 3, 1),
+    (1, (16,), 4, 1, 9, 7, 1),
+    (1, (3,), 18, 5, 37, 5, 1),
+    (2, (9,), 40, 3, 33, 5, 1),
+    (1, (21,), 16, 9, 8, 3, 1),
+]
+TILES = [
+    (2, (16,), 16, 19, 35, 3, 1),
+    (1, (40,), 90, 9, 17, 3, 1),
+    (1, (90,), 36, 9, 33, 3, 1),
+    (1, (24,), 24, 1, 1, 3, 1),
+]
+
+
+@pytest.mark.parametrize("body", ["triton"], indirect=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("layout", ["channels_last", "cropped"])
+@pytest.mark.parametrize(
+    ("sizes", "adds"),
+    [(sizes, False) for sizes in FEW + TILES] + [(sizes, True) for sizes in TILES],
+    ids=lambda s: "b{}c{}o{}h{}w{}k{}".format(*s).replace(" ", "") if isinstance(s, tuple) else "adds" * s,
+)
+def test_convolution_on_every_kernel_of_triton(body, fences, sizes, adds, layout, dtype):
+    functions = (flat(function, 1, "none" if adds else "relu") for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, layout=layout, dtype=dtype, adds=adds))
+
+
 @on_the_cpu
 @pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -59,9 +59,11 @@ def from_few_kernel(
         down = tap - SIDE // 2
         m_r = (o_row + down >= 0) & (o_row + down < H)
         b_x = tl.load(p_x + down * x_row_stride, mask=m_c & m_r[:, None], other=0.0)
-        b_w = tl.load(p_w + tap * weight_row_stride, mask=m_k[:, None] & m_o[None, :], other=0.0).to(b_x.dtype)
+        b_w = tl.load(p_w + tap * weight_row_stride, mask=m_k[:, None] & m_o[None, :], other=0.0)
         if WIDEN:
             b_x, b_w = b_x.to(tl.float32), b_w.to(tl.float32)
+        else:
+            b_w = b_w.to(b_x.dtype)
         b_y = tl.dot(b_x, b_w, acc=b_y, input_precision=PRECISION)
     b_y += tl.load(bias + o_o, mask=m_o, other=0.0).to(tl.float32)[None, :]
     if ACTIVATION == "relu":
