@@ -2,7 +2,8 @@
 # bench/gpu.sh OUTDIR: all that a GPU can prove and measure, in one command, under ten minutes, without a network.
 #
 # Builds and installs the checkout, runs the GPU tests, then the speed and memory benchmarks; writes CSV, summary.md and log.txt
-# into OUTDIR. Needs Python 3.11 or newer, torch, triton, pybind11, ninja, pytest and pytest-benchmark, and nvcc for the CUDA C++ kernels.
+# into OUTDIR. Needs Python 3.11 or newer, torch, triton, pybind11, ninja, pytest and pytest-benchmark, and nvcc for the CUDA C++ kernels;
+# with pytest-xdist and many cores the tests run side by side.
 # A step that fails or runs out of time is reported, and the next one starts; the exit status says whether all were well.
 # PYTHON names the interpreter; MINUTES, 9 if not said, what all steps have together.
 set -uo pipefail
@@ -82,6 +83,18 @@ measure() { # CSV, BACKEND or "", then what pytest is to run
 export -f measure
 export PYTHON
 
+# Where there are many cores, tests run side by side, and beside them every network is compiled by PyTorch once, which
+# finds it in its cache when it is measured.
+WORKERS=
+if (($(nproc) >= 12)) && "$PYTHON" -c 'import xdist' 2>/dev/null; then WORKERS="-n 8"; fi
+ahead() {
+    local test
+    while read -r test; do
+        timeout 150 "$PYTHON" -m pytest -q -p no:cacheprovider --benchmark "$test" &
+    done < <("$PYTHON" -m pytest -q --benchmark --collect-only -k bf16 bench/test_networks.py | grep ::) >/dev/null 2>&1
+    wait
+}
+
 {
     echo "# bench/gpu.sh, $(date -u '+%Y-%m-%d %H:%M') UTC"
     echo
@@ -100,9 +113,10 @@ VDEBLUR_CUDA_ARCHS=${VDEBLUR_CUDA_ARCHS:-$(architecture)} step "build and instal
 cp -r "$ROOT"/{tests,bench,csrc,pyproject.toml} "$STAGE"
 cd "$STAGE" || exit 1
 step "CUDA C++ kernels are there" 30 "$PYTHON" -c 'from vdeblur_fast.kernels.cuda import library; print(library.library())'
-step "GPU tests, operators" 150 "$PYTHON" -m pytest -q -p no:cacheprovider \
-    tests/kernels/test_cuda_library.py tests/gpu/test_operators.py tests/gpu/test_cuda_bodies.py
-step "GPU tests, networks" 90 "$PYTHON" -m pytest -q -p no:cacheprovider tests/gpu/test_networks.py
+[[ -z $WORKERS ]] || ahead &
+AHEAD=$!
+step "GPU tests" 200 "$PYTHON" -m pytest -q -p no:cacheprovider $WORKERS tests/kernels/test_cuda_library.py tests/gpu
+wait "$AHEAD"
 
 readarray -t IN_CUDA < <(for file in csrc/cuda/*.cu; do ls "bench/test_$(basename "$file" .cu).py" 2>/dev/null; done)
 readarray -t OPERATORS < <(ls bench/test_*.py | grep -v networks)
