@@ -1,6 +1,8 @@
 """What `accelerate` makes of convolutions on a GPU, here where the operator runs on the CPU."""
 
+import contextlib
 import copy
+import warnings
 
 import pytest
 import torch
@@ -82,3 +84,25 @@ def test_a_step_without_tensors_or_on_the_cpu_is_called():
     x = torch.ones(2)
     assert step(x, None)[0] is x
     assert step(None, None) == (None, None)
+
+
+def test_a_step_that_cannot_be_captured_is_called(monkeypatch):
+    """What happens on a GPU, where a capture fails; here the tensors only pretend to be there."""
+
+    class OnGPU(torch.Tensor):
+        is_cuda = True
+
+    def cannot(*_):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    step, x = GraphedStep(lambda x, state: x + 1), torch.ones(2).as_subclass(OnGPU)
+    monkeypatch.setattr(step, "_capture", cannot)
+    with pytest.warns(UserWarning, match="slower: operation not permitted when stream is capturing$"):
+        assert (step(x, None) == 2).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (step(x, None) == 2).all()
+    step.forget()
+    with pytest.warns(UserWarning, match="CUDA graph"):
+        step(x, None)

@@ -87,6 +87,26 @@ def test_a_graphed_step_is_the_function(gpu):
     assert len(graphed._graphs) == 2
 
 
+def test_a_step_that_looks_at_values_is_called(gpu):
+    graphed = GraphedStep(lambda x: x * x.sum().item())
+    for value in (1.0, 2.0):
+        x = torch.full((3,), value, device=gpu)
+        if value == 1:
+            with pytest.warns(UserWarning, match="not captured in a CUDA graph"):
+                assert torch.equal(graphed(x), 3 * x)
+        assert torch.equal(graphed(x), 3 * value * x)
+
+
+def test_loaded_weights_are_those_of_the_next_step(gpu):
+    torch.manual_seed(0)
+    network, other = (vdeblur_fast.build("strcnn-dtb").eval().to(gpu) for _ in range(2))
+    fast, x = accelerate(network, "fp32"), clip(4).to(gpu)
+    with torch.no_grad():
+        assert decibels(fast(x), network(x)) > 90
+        fast.load_state_dict(other.state_dict())
+        assert decibels(fast(x), other(x)) > 90
+
+
 def test_graphs_of_many_sizes_are_not_all_kept(gpu):
     graphed = GraphedStep(lambda x: x * 2)
     for size in range(1, MOST_GRAPHS + 4):

@@ -1,6 +1,7 @@
 """CUDA graphs of a network's steps: hundreds of small kernels launched as one."""
 
 import copy
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,12 +28,13 @@ class GraphedStep:
     """A function of tensors, in any nesting of tuples, lists and None, that is captured once for each kind of
     arguments (structure, shapes, dtypes, device) and replayed from then on.
 
-    What it returns is the caller's: copies, which the next call leaves alone. Not for functions that look at values.
+    What it returns is the caller's: copies, which the next call leaves alone. Not for functions that look at values:
+    one that cannot be captured is called as it is, after a warning.
     """
 
     def __init__(self, function: Callable[..., Any]):
         self._function = function
-        self._graphs: OrderedDict[Any, _Graph] = OrderedDict()
+        self._graphs: OrderedDict[Any, _Graph | None] = OrderedDict()  # None: could not be captured
 
     def __call__(self, *arguments: Any) -> Any:
         everything, structure = pytree.tree_flatten(arguments)
@@ -43,11 +45,13 @@ class GraphedStep:
         kind = (str(structure), there, *((leaf.shape, leaf.stride(), leaf.dtype, leaf.device) for leaf in leaves))
         with torch.cuda.device(leaves[0].device):
             if kind not in self._graphs:
-                self._graphs[kind] = self._capture(leaves, there, structure)
+                self._graphs[kind] = self._captured(leaves, there, structure)
                 if len(self._graphs) > MOST_GRAPHS:
                     self._graphs.popitem(last=False)
             self._graphs.move_to_end(kind)
             found = self._graphs[kind]
+            if found is None:
+                return self._function(*arguments)
             for own, given in zip(found.inputs, leaves, strict=True):
                 own.copy_(given)
             found.graph.replay()
@@ -56,6 +60,14 @@ class GraphedStep:
     def forget(self) -> None:
         """Captures anew from now on: for weights that have changed, of which a graph may have used a copy."""
         self._graphs.clear()
+
+    def _captured(self, *what: Any) -> _Graph | None:
+        try:
+            return self._capture(*what)
+        except RuntimeError as error:  # which CUDA's errors are, and too little memory for another graph
+            reason = str(error).partition("\n")[0]
+            warnings.warn(f"a step is not captured in a CUDA graph, and so slower: {reason}", stacklevel=3)
+            return None
 
     def _capture(self, leaves: list[torch.Tensor], there: tuple[bool, ...], structure: Any) -> _Graph:
         inputs = [leaf.clone() for leaf in leaves]

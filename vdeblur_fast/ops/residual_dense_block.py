@@ -37,7 +37,8 @@ def residual_dense_block(
     pixels further for each layer than by the definition. On a CPU with AMX a bfloat16 x is multiplied in tiles, as by
     the definition: sums in float32, the layers' outputs rounded to bfloat16 once. On one with bfloat16's dot products
     alone it is multiplied by those, the 3x3 convolutions as F(2x2, 3x3), whose sums of pixels and of weights are
-    rounded to bfloat16 as well. Weights are packed when first seen, and when their values have changed.
+    rounded to bfloat16 as well. Weights are packed when first seen, and when their values have changed. On a GPU
+    every layer is one matrix product, and weights that lie as `accelerate` lays them are read without a copy.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers.
     """
