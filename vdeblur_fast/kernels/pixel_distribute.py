@@ -14,6 +14,16 @@ from .launching import Blocks, dot_with_frames, pixel_strides, power_of_two, pro
 
 
 @triton.jit
+def places(o_p, W, row_stride, pixel_stride, FLAT: tl.constexpr):
+    """Where pixels lie that are counted along the rows."""
+    if FLAT:
+        o_x = o_p.to(tl.int64) * pixel_stride
+    else:
+        o_x = (o_p // W).to(tl.int64) * row_stride + (o_p % W).to(tl.int64) * pixel_stride
+    return o_x
+
+
+@triton.jit
 def exponentials(b_logits, dtype: tl.constexpr, SPLIT: tl.constexpr):
     """Of logits (BLOCK_K, BLOCK_P): their exponentials, in the frames' type where products are split, as the result
     will be, and the inverse of their sums."""
@@ -52,13 +62,8 @@ def distribute_kernel(
     o_p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     o_c, o_k = tl.arange(0, BLOCK_C), tl.arange(0, BLOCK_K)
     m_p, m_k = o_p < P, o_k < K
-    if FLAT:
-        o_x = o_p.to(tl.int64) * x_pixel_stride
-        o_y = o_p.to(tl.int64) * y_pixel_stride
-    else:
-        o_row, o_column = (o_p // W).to(tl.int64), (o_p % W).to(tl.int64)
-        o_x = o_row * x_row_stride + o_column * x_pixel_stride
-        o_y = o_row * y_row_stride + o_column * y_pixel_stride
+    o_x = places(o_p, W, x_row_stride, x_pixel_stride, FLAT)
+    o_y = places(o_p, W, y_row_stride, y_pixel_stride, FLAT)
     b_logits = tl.zeros((BLOCK_K, BLOCK_P), tl.float32)
     for i_c in range(0, C, BLOCK_C):
         m_c = i_c + o_c < C
@@ -115,13 +120,8 @@ def keeping_kernel(
     for i_p in range(tl.program_id(0), tl.cdiv(P, BLOCK_P), tl.num_programs(0)):
         o_p = i_p * BLOCK_P + tl.arange(0, BLOCK_P)
         m_cp = m_c[:, None] & (o_p < P)[None, :]
-        if FLAT:
-            o_x = o_p.to(tl.int64) * x_pixel_stride
-            o_y = o_p.to(tl.int64) * y_pixel_stride
-        else:
-            o_row, o_column = (o_p // W).to(tl.int64), (o_p % W).to(tl.int64)
-            o_x = o_row * x_row_stride + o_column * x_pixel_stride
-            o_y = o_row * y_row_stride + o_column * y_pixel_stride
+        o_x = places(o_p, W, x_row_stride, x_pixel_stride, FLAT)
+        o_y = places(o_p, W, y_row_stride, y_pixel_stride, FLAT)
         b_x = tl.load(p_x + o_x[None, :], mask=m_cp, other=0.0)
         b_logits = dot_with_frames(b_weight, b_x, tl.zeros((BLOCK_K, BLOCK_P), tl.float32), SPLIT)
         b_e, b_inverse = exponentials(b_logits + b_bias, x.dtype.element_ty, SPLIT)
