@@ -10,7 +10,7 @@ from vdeblur_fast import accelerate
 from vdeblur_fast.device import cpu_is_fast_at
 from vdeblur_fast.reference import modules as reference
 from vdeblur_fast.reference.networks import DAVID
-from vdeblur_fast.reference.networks.strcnn import ResidualBlock
+from vdeblur_fast.reference.networks.strcnn import ResidualBlock, residual_blocks
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -62,6 +62,24 @@ def test_a_residual_block_does_its_sum_with_the_last_convolution():
     kept = x.clone()
     with torch.inference_mode():
         torch.testing.assert_close(fast(x), block(x), rtol=1e-5, atol=1e-5)
+    assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@torch.inference_mode()
+def test_a_chain_of_residual_blocks_overwrites_its_own_sums_alone(precision):
+    if not cpu_is_fast_at(precision):
+        pytest.skip(f"this CPU has no {precision} products")
+    torch.manual_seed(0)
+    chain = residual_blocks(3).eval()
+    fast = accelerate(chain, precision)
+    x = torch.randn(2, 64, 7, 9).to(fast.acceleration.precision)
+    kept = x.clone()
+    want, usual = copy.deepcopy(chain).double()(x.double()), copy.deepcopy(chain).to(x.dtype)(x)
+    got, again = fast(x), fast(x)
+    error, theirs = ((y - want).square().mean().sqrt() for y in (got, usual))
+    assert error <= 1.5 * theirs + 1e-7
+    assert torch.equal(got, again)
     assert torch.equal(x, kept)
 
 

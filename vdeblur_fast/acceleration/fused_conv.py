@@ -27,5 +27,5 @@ class FusedFoldedConv2d(FusedConv2d):
     def forward(self, x: torch.Tensor, other: torch.Tensor | None = None) -> torch.Tensor:
         return ops.convolution([x], self.folded_weight, self.folded_bias, other, activation=self.activation)
 
-    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    def added(self, x: torch.Tensor, other: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
         return self(x, other=other)

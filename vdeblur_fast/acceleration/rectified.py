@@ -51,23 +51,26 @@ class RectifiedConvTranspose2d(nn.ConvTranspose2d):
 class AddedFoldedConv2d(FoldedConv2d):
     """The last convolution of a residual block: adds what the block is given, and rectifies the sum."""
 
-    def added(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    def added(self, x: torch.Tensor, other: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
         where = self.padding, self.stride, self.dilation, self.groups
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, other, self.folded_weight, self.folded_bias, *where, "add", 1.0, "relu", [], ""
-        )
+        weights, ends = (self.folded_weight, self.folded_bias), ("add", 1.0, "relu", [], "")
+        if overwrite:
+            return torch.ops.mkldnn._convolution_pointwise_.binary(other, x, *weights, *where, *ends)
+        return torch.ops.mkldnn._convolution_pointwise.binary(x, other, *weights, *where, *ends)
 
 
 class FusedResidualBlock(ResidualBlock):
-    """STRCNN's, whose batch norms are folded.
+    """STRCNN's, whose batch norms are folded. `overwrites`: the sum takes the place of x, which is nobody else's.
 
     Equivalent to:
         torch.relu(x + body(x))
     """
 
+    overwrites: bool = False
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         first, _, _, last, _ = self.body
-        return last.added(first(x), x)
+        return last.added(first(x), x, self.overwrites)
 
 
 class RectifiedUNet(UNet):
@@ -113,6 +116,11 @@ def rectify(network: nn.Module, dtype: torch.dtype) -> int:
             for conv in module.convs[:-1]:
                 conv.__class__ = RectifiedConv2d
             count += len(module.convs) - 1
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for before, after in pairwise(module):
+                if type(before) is type(after) is FusedResidualBlock and before is not after:
+                    after.overwrites = True
     return count
 
 
