@@ -160,11 +160,11 @@ __global__ void merge_kernel(Squeeze op, Merge out, int64_t size) {
 int steps_for(int64_t channels) { return channels <= 32 ? 2 : channels <= 64 ? 4 : channels <= 128 ? 8 : 16; }
 int pixels_for(int steps) { return steps <= 8 ? 32 : 16; }
 
-// Three blocks for each processor, which is what the registers allow, but each with something to do.
+// As many blocks for each processor as the registers allow, but each with something to do.
 void cut(Squeeze& op, int64_t frames, const Chip& chip) {
   const int64_t group = pixels_for(steps_for(op.channels)) * kWarps, groups = (op.pixels + group - 1) / group;
   op.roles = (op.maps + kMaps - 1) / kMaps * (op.channels <= 128 ? 1 : 2);
-  const int64_t wanted = 3 * chip.processors / (frames * op.roles);
+  const int64_t each = op.channels <= 64 ? 3 : 2, wanted = each * chip.processors / (frames * op.roles);
   const int64_t splits = wanted < 1 ? 1 : wanted > groups ? groups : wanted;
   op.turns = int((groups + splits - 1) / splits);
   op.splits = int((groups + op.turns - 1) / op.turns);

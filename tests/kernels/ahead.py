@@ -82,7 +82,7 @@ def pointwise_cases():
         for channels in (16, 64):
             flags = {"FLAT": True, "SHIFT": True, "PRECISION": "tf32x3" if kind == "fp32" else "tf32"}
             ones = layout(order, ("x_", "y_")) | {"magnitude_pixel_stride"}
-            blocks, name = motion_attention.blocks(channels, channels // 2), f"attend-c{channels}-{kind}-{order}"
+            blocks, name = motion_attention.blocks(channels), f"attend-c{channels}-{kind}-{order}"
             yield name, motion_attention.attend_kernel, kind, flags, ones, blocks
     for kind, channels in product(("fp32", "bf16"), (3, 64)):
         flags = {"FLAT": True, "NESTED": channels == 3, "SOFTMAX": True}

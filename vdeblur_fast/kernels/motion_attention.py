@@ -1,38 +1,30 @@
 """motion_attention on the GPU: a program gives BLOCK_P pixels of one frame their scales and shifts.
 
-The hidden units of a pixel come from one number and are made where they are needed. The second 1x1 convolutions run on
-tensor cores, BLOCK_K hidden units at a time, or, where there are few units, one after the other without them. Per pixel
-C numbers are read and C written, 4 * C * K operations.
+The hidden units of a pixel come from one number and are made where they are needed, BLOCK_K at a time; the second 1x1
+convolutions run on tensor cores. Per pixel C numbers are read and C written, 4 * C * K operations.
 """
 
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launching import Blocks, pixel_strides, power_of_two, precision
+from .launching import Blocks, pixel_strides, precision
 
 
 @triton.jit
 def branch(b_m, weight_0, bias_0, weight_1, bias_1, C, K, o_c, PRECISION: tl.constexpr, BLOCK_K: tl.constexpr, b_out):
-    """b_out (BLOCK_C, BLOCK_P) plus both 1x1 convolutions of the magnitudes b_m (BLOCK_P). BLOCK_K of 1: without tensor
-    cores."""
+    """b_out (BLOCK_C, BLOCK_P) plus both 1x1 convolutions of the magnitudes b_m (BLOCK_P)."""
     m_c = o_c < C
     b_out += tl.load(bias_1 + o_c, mask=m_c, other=0.0)[:, None]
-    if BLOCK_K == 1:
-        for k in range(K):
-            b_h = tl.load(weight_0 + k) * b_m + tl.load(bias_0 + k)
-            b_h = tl.where(b_h < 0.0, 0.1 * b_h, b_h)
-            b_out += tl.load(weight_1 + o_c * K + k, mask=m_c, other=0.0)[:, None] * b_h[None, :]
-    else:
-        for i_k in range(0, K, BLOCK_K):
-            o_k = i_k + tl.arange(0, BLOCK_K)
-            m_k = o_k < K
-            b_w = tl.load(weight_0 + o_k, mask=m_k, other=0.0)
-            b_h = b_w[:, None] * b_m[None, :] + tl.load(bias_0 + o_k, mask=m_k, other=0.0)[:, None]
-            b_h = tl.where(b_h < 0.0, 0.1 * b_h, b_h)
-            p_w = weight_1 + o_c[:, None] * K + o_k[None, :]
-            b_w1 = tl.load(p_w, mask=m_c[:, None] & m_k[None, :], other=0.0)
-            b_out = tl.dot(b_w1, b_h, acc=b_out, input_precision=PRECISION)
+    for i_k in range(0, K, BLOCK_K):
+        o_k = i_k + tl.arange(0, BLOCK_K)
+        m_k = o_k < K
+        b_w = tl.load(weight_0 + o_k, mask=m_k, other=0.0)
+        b_h = b_w[:, None] * b_m[None, :] + tl.load(bias_0 + o_k, mask=m_k, other=0.0)[:, None]
+        b_h = tl.where(b_h < 0.0, 0.1 * b_h, b_h)
+        p_w = weight_1 + o_c[:, None] * K + o_k[None, :]
+        b_w1 = tl.load(p_w, mask=m_c[:, None] & m_k[None, :], other=0.0)
+        b_out = tl.dot(b_w1, b_h, acc=b_out, input_precision=PRECISION)
     return b_out
 
 
@@ -99,12 +91,8 @@ def attend_kernel(
         tl.store(p_y, b_y.to(y.dtype.element_ty), mask=m_x)
 
 
-FEW_UNITS = 16  # that are added up sooner than tensor cores are fed with them
-
-
-def blocks(channels: int, hidden: int) -> Blocks:
-    k = 1 if hidden <= FEW_UNITS else 16
-    return Blocks({"BLOCK_C": min(32, power_of_two(channels)), "BLOCK_K": k, "BLOCK_P": 128}, 4)
+def blocks(channels: int) -> Blocks:
+    return Blocks({"BLOCK_C": 16 if channels < 32 else 32, "BLOCK_K": 16, "BLOCK_P": 128}, 4)
 
 
 def why_not(*_: Tensor) -> list[str]:
@@ -115,7 +103,7 @@ def launch(y: Tensor, x: Tensor, magnitude: Tensor, *parameters: Tensor | None) 
     """Fills `y` of `vdeblur_fast.ops.motion_attention.outputs`, on the current stream."""
     batch, channels, height, width = x.shape
     hidden, pixels = parameters[0].shape[0], height * width
-    chosen = blocks(channels, hidden)
+    chosen = blocks(channels)
     (x_row, x_pixel, x_flat), (y_row, y_pixel, y_flat) = pixel_strides(x), pixel_strides(y)
     m_row, m_pixel, m_flat = pixel_strides(magnitude)
     attend_kernel[(triton.cdiv(pixels, chosen.sizes["BLOCK_P"]), batch)](

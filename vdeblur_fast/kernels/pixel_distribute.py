@@ -135,7 +135,7 @@ PROGRAMS = 4  # of `keeping_kernel`, for each processor
 def blocks(channels: int, maps: int, dtype: torch.dtype) -> Blocks:
     """The logits of all maps share the registers, and float32 products need twice as many."""
     c, k = min(64, power_of_two(channels)), power_of_two(maps)
-    pixels = 32 if dtype == torch.float32 and k > 32 else 64
+    pixels = 32 if dtype == torch.float32 and k > 32 else 128 if dtype != torch.float32 and c <= 32 >= k else 64
     return Blocks({"BLOCK_C": c, "BLOCK_K": k, "BLOCK_P": pixels}, 4 if k <= 64 else 8)
 
 
