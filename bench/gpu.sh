@@ -118,6 +118,9 @@ AHEAD=$!
 step "GPU tests" 200 "$PYTHON" -m pytest -q -p no:cacheprovider $WORKERS tests/kernels/test_cuda_library.py tests/gpu
 wait "$AHEAD"
 
+# The networks first, for they are what all else is for.
+step "networks at 720p, bfloat16" 180 bash -c 'measure "$@"' - "$OUT/networks.csv" "" -k bf16 bench/test_networks.py
+
 readarray -t IN_CUDA < <(for file in csrc/cuda/*.cu; do ls "bench/test_$(basename "$file" .cu).py" 2>/dev/null; done)
 readarray -t OPERATORS < <(ls bench/test_*.py | grep -v networks)
 # First one size of each, for a compilation by PyTorch takes seconds; the others in what time is left.
@@ -125,7 +128,6 @@ MAIN='not t5 or c64-1280x720-m16'
 step "operators, bfloat16" 100 bash -c 'measure "$@"' - "$OUT/operators.csv" "" -k "bf16 and ($MAIN)" "${OPERATORS[@]}"
 step "operators in CUDA C++, bfloat16" 60 \
     bash -c 'measure "$@"' - "$OUT/operators-cuda.csv" cuda -k "bf16 and ($MAIN)" "${IN_CUDA[@]}"
-step "networks at 720p, bfloat16" 180 bash -c 'measure "$@"' - "$OUT/networks.csv" "" -k bf16 bench/test_networks.py
 step "memory" 40 "$PYTHON" -m bench.memory --out "$OUT/memory"
 step "operators, float32" 100 bash -c 'measure "$@"' - "$OUT/operators-fp32.csv" "" -k "fp32 and ($MAIN)" "${OPERATORS[@]}"
 step "operators, other sizes" 120 \
