@@ -35,7 +35,10 @@ def compare(benchmark, request):
         from bench.harness import measure
 
         row = measure(case)
-        request.config.stash.setdefault(ROWS, []).append(row)
+        rows = request.config.stash.setdefault(ROWS, [])
+        rows.append(row)
+        if path := request.config.getoption("--benchmark-csv"):
+            write_csv(Path(path), rows)  # at once: a run that is stopped keeps what it has
         benchmark.extra_info.update(row)
         benchmark.pedantic(case.ours, rounds=5, warmup_rounds=1)
 
@@ -50,5 +53,4 @@ def pytest_terminal_summary(terminalreporter, config):
     for line in lines(rows):
         terminalreporter.line(line)
     if path := config.getoption("--benchmark-csv"):
-        write_csv(Path(path), rows)
         terminalreporter.line(f"written to {path}")
