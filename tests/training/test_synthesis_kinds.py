@@ -150,7 +150,7 @@ def test_lamps_are_brighter_than_white():
 
 def test_kinds_are_named():
     assert str(PLAIN) == "plain"
-    assert str(Kind(rolling=0.5, headroom=3, longest=40)) == "rolling + highlights + long"
+    assert str(Kind(rolling=0.5, headroom=3, longest=40, zoom=2)) == "rolling + highlights + long + zoom"
     with pytest.raises(ValueError, match="rolling must be a chance"):
         Variety(rolling=2)
 
@@ -191,6 +191,18 @@ def test_some_samples_are_sharp_already(pictures, share):
         assert not sample["magnitude"].any()
         torch.testing.assert_close(sample["sharp"], blurry[index]["sharp"])
         assert "sharp" in sharp.made(index)[1]
+
+
+@pytest.mark.parametrize("zoom", [1.0, 4.0])
+def test_a_zoom_shows_less_of_the_picture_and_no_finer_detail(zoom):
+    """A wave of 16 pixels is one of 6.4 to 16 pixels in the frame, and of `zoom` times as many enlarged."""
+    wave = 127.5 + 100 * np.sin(np.arange(400) * 2 * np.pi / 16)
+    picture = np.repeat(np.tile(wave.astype(np.uint8), (400, 1))[..., None], 3, 2)
+    for seed in range(5):
+        clip = shaken_clip([picture], np.random.default_rng(seed), CAMERA, 1, (64, 64), 0.0, 0, kind=Kind(zoom=zoom))
+        row = clip.sharp[0, 32, :, 0]
+        crossings = np.abs(np.diff(row > row.mean())).sum()
+        assert 128 / 16 / zoom - 1.5 <= crossings <= 128 / 6.4 / zoom + 1.5
 
 
 @pytest.mark.parametrize("name", SHOTS)

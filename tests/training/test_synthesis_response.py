@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage import data
 
 from vdeblur_fast.training.synthesis.degrade import Degradation, stored
 from vdeblur_fast.training.synthesis.response import Response
@@ -57,10 +58,30 @@ def test_noise_has_the_level_asked_for(levels):
     assert noisy.mean() == pytest.approx(127.5, abs=0.5)
 
 
-@pytest.mark.parametrize("settings", [{"jpeg": 90}, {"h264": 16}])
+@pytest.mark.parametrize("settings", [{"jpeg": 90}, {"h264": 16}, {"mpeg4": 2}])
 def test_compression_keeps_size_and_order(settings):
     camera = Response()
     frames = np.stack([np.full((33, 47, 3), 40 + 20 * t, np.uint8) for t in range(5)])
     coded = Degradation(**settings).apply(camera.to_light(frames), camera, np.random.default_rng(0))
     assert coded.shape == frames.shape
     assert np.abs(coded.astype(int) - frames).max() <= 4
+
+
+@pytest.mark.parametrize(("codec", "good", "bad"), [("jpeg", 95, 40), ("h264", 16, 34), ("mpeg4", 2, 14)])
+def test_compression_is_as_strong_as_asked_for(codec, good, bad):
+    camera = Response()
+    frames = np.stack([data.astronaut()[100 + t : 164 + t, 100:196] for t in range(4)])
+    errors = []
+    for how in (good, bad):
+        coded = Degradation(**{codec: how}).apply(camera.to_light(frames), camera, np.random.default_rng(0))
+        errors.append(np.abs(coded.astype(int) - frames).mean())
+    assert 0 < errors[0] * 1.5 < errors[1] < 20
+    assert str(Degradation(**{codec: bad})) == f"+ {codec} {bad}"
+
+
+def test_half_of_the_clips_are_compressed():
+    rng, draws = np.random.default_rng(0), 600
+    drawn = [Degradation.random(rng) for _ in range(draws)]
+    for codec, share in (("jpeg", 0.15), ("h264", 0.2), ("mpeg4", 0.15)):
+        assert sum(getattr(one, codec) is not None for one in drawn) / draws == pytest.approx(share, abs=0.05)
+    assert all(sum(getattr(one, codec) is not None for codec in ("jpeg", "h264", "mpeg4")) < 2 for one in drawn)

@@ -43,6 +43,8 @@ SHOTS = {
     "shake": Shot(),
     "sharp": Shot(0.05, duty=0.01),
     "short": Shot(3, duty=0.15),
+    "mpeg4": Shot(degradation=Degradation(mpeg4=8)),
+    "phone": Shot(16, kind=Kind(zoom=3.0, longest=40.0), degradation=Degradation(mpeg4=6)),
 }
 
 

@@ -57,14 +57,16 @@ def background(
     size: tuple[int, int],
     response: Response,
     rng: np.random.Generator,
+    zoom: float = 1.0,
 ) -> Plane:
-    """A plane cut from `picture` ((H, W, 3) uint8) large enough for all `homographies` of frames of `size`."""
-    texture, corner = backdrop(picture, homographies, size, rng)
+    """A plane cut from `picture` ((H, W, 3) uint8) large enough for all `homographies` of frames of `size`, enlarged
+    up to `zoom` times, as a lens that draws softly or a digital zoom does."""
+    texture, corner = backdrop(picture, homographies, size, rng, zoom)
     return Plane(light_of(texture, response), corner)
 
 
 def backdrop(
-    picture: np.ndarray, homographies: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+    picture: np.ndarray, homographies: np.ndarray, size: tuple[int, int], rng: np.random.Generator, zoom: float = 1.0
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """What `background` shows, (h, w, 3) uint8, and its corner.
 
@@ -73,7 +75,7 @@ def backdrop(
     seen = project(homographies, grid_points(size, 2)).reshape(-1, 2)
     low, high = np.floor(seen.min(0)) - 2, np.ceil(seen.max(0)) + 2
     width, height = (high - low + 1).astype(int)
-    return _cut(picture, (height, width), rng), (low[0], low[1])
+    return _cut(picture, (height, width), rng, zoom), (low[0], low[1])
 
 
 def whole_frame(frame: np.ndarray, response: Response) -> Plane:
@@ -82,10 +84,10 @@ def whole_frame(frame: np.ndarray, response: Response) -> Plane:
     return Plane(light_of(large, response), (0, 0))
 
 
-def _cut(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A random part of the picture at a random scale (0.4 to 1) -> (2 * height, 2 * width, 3) uint8."""
+def _cut(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator, zoom: float = 1.0) -> np.ndarray:
+    """A random part of the picture at a random scale (0.4 to 1, times `zoom`) -> (2 * height, 2 * width, 3) uint8."""
     room = np.array(picture.shape[:2])
-    scale = min(1.0, max(rng.uniform(0.4, 1), *(np.array(size) / room)))
+    scale = min(zoom, max(zoom * rng.uniform(0.4, 1), *(np.array(size) / room)))
     taken = np.minimum(np.ceil(np.array(size) / scale).astype(int), room)
     for _ in range(_TRIES):
         top, left = rng.integers(0, room - taken + 1)
@@ -95,7 +97,8 @@ def _cut(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -
     fitted = np.maximum(np.round(taken * scale).astype(int), 1)
     if scale < 1:
         part = cv2.resize(part, tuple(fitted[::-1].tolist()), interpolation=cv2.INTER_AREA)
-    large = cv2.resize(part, None, fx=OVERSAMPLING, fy=OVERSAMPLING, interpolation=cv2.INTER_CUBIC)
+    enlarged = OVERSAMPLING * max(scale, 1.0)
+    large = cv2.resize(part, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
     height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
     large = large[:height, :width]
     down, right = height - large.shape[0], width - large.shape[1]

@@ -109,7 +109,7 @@ def plan(
         the n there are.
     """
     camera = Camera.random(rng, frames, size, blur, duty=duty, kind=kind)
-    texture, corner = backdrop(picture, camera.path.homographies(camera.times), size, rng)
+    texture, corner = backdrop(picture, camera.path.homographies(camera.times), size, rng, kind.zoom)
     most = {"most_steps": int(kind.longest) // 2 * 2 + 1} if kind.longest > PLAIN.longest else {}
     views = [view for (view,) in views_of(camera.path, [], camera.duty, size, frames, **most)]
     plane = Plane(texture, corner)

@@ -212,7 +212,7 @@ def shaken_clip(
     """
     camera = Camera.random(rng, frames, size, blur, centre_spread, duty, len(pictures) > 1, kind)
     path, duty, times = camera.path, camera.duty, camera.times
-    scene = background(pictures[0], path.homographies(times), size, response, rng)
+    scene = background(pictures[0], path.homographies(times), size, response, rng, kind.zoom)
     if kind.lamps:
         seen = np.prod(size) * OVERSAMPLING**2
         add_lamps(scene.texture, round(kind.lamps * scene.texture[..., 0].size / seen), rng)

@@ -24,6 +24,8 @@ class Kind:
         lamps: small lamps, brighter than that, in a part of the scene as large as a frame.
         blur: mean pixels of smear from the camera, instead of the usual.
         longest: pixels that the camera smears at most.
+        zoom: times that the scene is enlarged at most: what a soft lens or a digital zoom shows has no detail as fine
+            as a pixel, in the target either.
         lively: objects come in any clip, where usually one in eight is nearly sharp and without.
         sharp: the exposure takes no time: nothing to do but to leave the clip alone, noise and compression aside.
     """
@@ -37,6 +39,7 @@ class Kind:
     lamps: int = 0
     blur: float | None = None
     longest: float = 26.0
+    zoom: float = 1.0
     lively: bool = False
     sharp: bool = False
 
@@ -50,6 +53,7 @@ class Kind:
             "highlights": self.headroom > 1,
             "lamps": self.lamps,
             "long": self.longest > PLAIN.longest,
+            "zoom": self.zoom > 1,
             "sharp": self.sharp,
         }
         return " + ".join(name for name, there in names.items() if there) or "plain"
@@ -69,8 +73,9 @@ class Variety:
     hunting: float = 0.06
     highlights: float = 0.3
     lamps: float = 0.08
-    long: float = 0.1
+    long: float = 0.2
     sharp: float = 0.1
+    zoom: float = 0.25
 
     def __post_init__(self) -> None:
         for name, chance in vars(self).items():
@@ -86,6 +91,7 @@ class Variety:
         nearness = tuple(np.sort(rng.uniform(1.3, 4, 2)).tolist())
         hunting, headroom = rng.uniform(1, 3), 10 ** rng.uniform(0.2, 1.2)
         lamps, blur = int(rng.integers(3, 13)), rng.uniform(12, 40)
+        zoom = rng.uniform(1.5, 4)
         return Kind(
             rolling=readout * size[0] / rows if has["rolling"] else 0.0,
             nearness=nearness if has["parallax"] else (),
@@ -96,5 +102,6 @@ class Variety:
             lamps=lamps if has["lamps"] else 0,
             blur=blur if has["long"] else None,
             longest=40.0 if has["long"] else PLAIN.longest,
+            zoom=zoom if has["zoom"] else 1.0,
             sharp=bool(has["sharp"]),
         )
