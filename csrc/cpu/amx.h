@@ -98,15 +98,16 @@ inline __attribute__((always_inline)) void tile_multiply() {
 }
 #endif
 
-// As long as it lives a thread's tiles are whole, if they are `wanted`; then what they were, for PyTorch's own kernels may
-// be in the middle of something with the tiles that they have configured. It waits for all that was stored: once a thread.
+// As long as it lives a thread's tiles are those of `configuration(rest)`, if they are `wanted`; then what they were, for
+// PyTorch's own kernels may be in the middle of something with the tiles that they have configured. It waits for all that
+// was stored: once a thread.
 class Configured {
  public:
 #if defined(VDEBLUR_ON_HOST) || defined(__x86_64__)
-  explicit Configured(bool wanted) : wanted_(wanted) {
+  explicit Configured(bool wanted, int64_t rest = 0) : wanted_(wanted) {
     if (!wanted_) return;
     read_configuration(before_);
-    configure(configuration(0));
+    configure(configuration(rest));
   }
   ~Configured() {
     if (wanted_) before_.palette ? configure(before_) : release();
@@ -117,7 +118,7 @@ class Configured {
   const bool wanted_;
   Configuration before_;
 #else
-  explicit Configured(bool) {}
+  explicit Configured(bool, int64_t = 0) {}
 #endif
 };
 

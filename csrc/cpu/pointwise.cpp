@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "amx.h"
 #include "bfloat16.h"
 #include "huge_pages.h"
 
@@ -30,10 +31,21 @@ PointwisePlan lay_out(const Convolution& op) {
 }
 
 // Whether pairs of channels may be multiplied as they lie: each picture has whole ones.
-[[maybe_unused]] bool in_pairs(const Convolution& op) {
+bool in_pairs(const Convolution& op) {
   bool even = op.y.type == Type::bfloat16 && multiplies_bf16();
   for (int64_t i = 0; i < op.count; ++i) even = even && op.inputs[i].channels % 2 == 0;
   return even;
+}
+
+// Channels beyond whole tiles that pictures have, where none has others, for tiles have one more shape; else -1.
+int64_t rest_of(const Convolution& op) {
+  int64_t rest = 0;
+  for (int64_t i = 0; i < op.count; ++i) {
+    const int64_t own = op.inputs[i].channels % amx::kDepth;
+    if (own && rest && own != rest) return -1;
+    rest = std::max(rest, own);
+  }
+  return rest;
 }
 
 }  // namespace
@@ -57,11 +69,18 @@ int64_t pointwise_workspace(const Convolution& op) { return op.threads * lay_out
 
 void pointwise(const Convolution& op) {
   const PointwisePlan k = lay_out(op);
-  const auto kernel = VDEBLUR_IF_TILES(in_pairs(op), convolve_pixels, VDEBLUR_PICK(current_isa(), convolve_pixels));
+  const int64_t rest = rest_of(op);
+  const bool halves = in_pairs(op), tiles = halves && has_tiles() && rest >= 0;
+  const auto apart = VDEBLUR_IF_TILES(halves, convolve_pixels, VDEBLUR_PICK(current_isa(), convolve_pixels));
+  const auto kernel = VDEBLUR_IF_TILES(tiles, convolve_pixels_in_tiles, apart);
   prefer_huge_pages(op.y);
-#pragma omp parallel for schedule(dynamic, kTogether) num_threads(op.threads)
-  for (int64_t task = 0; task < op.y.batch * k.rows * k.pieces; ++task)
-    kernel(k, task, op.workspace + omp_get_thread_num() * k.room());
+#pragma omp parallel num_threads(op.threads)
+  {
+    const amx::Configured configured(tiles, rest);
+#pragma omp for schedule(dynamic, kTogether)
+    for (int64_t task = 0; task < op.y.batch * k.rows * k.pieces; ++task)
+      kernel(k, task, op.workspace + omp_get_thread_num() * k.room());
+  }
 }
 
 }  // namespace vdeblur

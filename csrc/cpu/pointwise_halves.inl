@@ -71,3 +71,5 @@ void convolve_pixels(const PointwisePlan& k, int64_t task, float*) {
     (half && ends ? kAndHalf : kWhole)[now](piece, begin, end);
   }
 }
+
+#include "pointwise_tiles.inl"

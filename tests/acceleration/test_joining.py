@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from vdeblur_fast import accelerate
-from vdeblur_fast.ops.convolution import saves_time
 from vdeblur_fast.reference import modules as reference
 
 
@@ -29,4 +28,5 @@ def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precis
     again.load_state_dict(other.state_dict())
     close = 1e-4 if precision == "fp32" else 0.05
     torch.testing.assert_close(again(x), other.to(dtype)(x), rtol=close, atol=close)
-    assert (fast.acceleration.joined == 1) == saves_time(dtype) == ("without concatenation" in str(fast.acceleration))
+    assert fast.acceleration.joined == 1
+    assert "without concatenation" in str(fast.acceleration)

@@ -140,6 +140,44 @@ def test_narrow_pictures_of_whole_pairs(body, fences, outputs):
     check_values(fused, plain, given(1, (10,), outputs, 1, 50, 1, layout="cropped", dtype=torch.bfloat16))
 
 
+# B, channels of each input, O, H, W: tiles whole and not, with and without channels beyond whole ones, one pixel
+JOINED = [
+    (1, (40, 40, 40), 40, 9, 31),
+    (2, (32, 64), 16, 3, 16),
+    (1, (64, 8, 40, 104), 90, 7, 13),
+    (1, (6, 6), 17, 1, 1),
+    (3, (90,) * 5, 90, 4, 5),
+    (1, (2, 32, 34), 128, 5, 49),
+]
+
+
+@pytest.mark.parametrize("body", ["cpu-amx"], indirect=True)
+@pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sizes", JOINED, ids=lambda s: "b{}c{}o{}h{}w{}".format(*s).replace(" ", ""))
+def test_narrow_pictures_join_in_tiles(body, fences, sizes, layout, adds):
+    functions = (flat(function, 1, "relu") for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, 1, layout=layout, dtype=torch.bfloat16, adds=adds))
+
+
+@pytest.mark.parametrize("body", ["cpu-amx"], indirect=True)
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+def test_what_is_not_finite_stays_in_its_pixel(body, fences, poison):
+    weight, bias, _, *inputs = given(1, (40, 40), 40, 5, 37, 1, dtype=torch.bfloat16)
+    for x, channel in zip(inputs, (39, 0), strict=True):
+        x[0, channel, 2, 20] = poison
+    expected = torch.zeros(5, 37, dtype=torch.bool)
+    expected[2, 20] = True
+    assert torch.equal(~fused(weight, bias, None, *inputs).isfinite().all(1)[0], expected)
+
+
+@pytest.mark.parametrize("channels", [(40, 24), (5, 7), (33,), (40,)], ids=str)
+def test_where_there_is_amx_other_pictures_are_pytorchs(monkeypatch, channels):
+    monkeypatch.setattr(native, "module", lambda: SimpleNamespace(isa=lambda: "amx"))
+    arguments = given(channels=channels, k=1, dtype=torch.bfloat16, adds=True)
+    assert torch.equal(fused(*arguments), plain(*arguments))
+
+
 def test_where_there_is_amx_narrow_pictures_are_pytorchs(monkeypatch):
     monkeypatch.setattr(native, "module", lambda: SimpleNamespace(isa=lambda: "amx"))
     arguments = given(dtype=torch.bfloat16, adds=True)

@@ -18,6 +18,8 @@ from .registration import LIBRARY, define
 
 NAME = "convolution"
 KERNELS = (1, 3, 5)  # that the native body computes
+TILE = 32  # channels of one of AMX's tiles
+_MOST_JOINED = 128  # outputs up to which tiles win: the more there are, the less a concatenation takes beside them
 _NATIVE_ACTIVATIONS = {"relu": 1, "none": 2}  # csrc/cpu/ops.h, enum Activation
 
 
@@ -40,7 +42,8 @@ def convolution(
     5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications and an error up to twice PyTorch's;
     in bfloat16 by F(6x6, 3x3) and F(4x4, 5x5), in float32 too until the result is rounded, with a fifth and a sixth of
     them. Where a pixel is not finite, so is the result up to three pixels, in bfloat16 five, further than by the
-    definition. Nothing is concatenated, and the result is written once. Weights are packed when first seen, and when
+    definition. Nothing is concatenated, and the result is written once. Where AMX multiplies bfloat16 nothing but 1x1
+    of several pictures is computed so; the rest is oneDNN's. Weights are packed when first seen, and when
     their values have changed. On a GPU one kernel does all of it for 3x3 of up to 128 channels in 16 bits, for few
     inputs and for up to four outputs; else the convolution is cuDNN's, and all that follows it is one pass.
 
@@ -183,6 +186,15 @@ def saves_time(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and native.module().isa() != "amx")
 
 
+def _joins_in_tiles(inputs: Sequence[Tensor], weight: Tensor | None) -> bool:
+    """Whether AMX's tiles take the pictures where they lie (csrc/cpu/pointwise_tiles.inl), which saves concatenating
+    them: whole pairs of channels, as many beyond whole tiles in all that have any, and few outputs."""
+    if weight is None or weight.shape[-1] != 1 or weight.shape[0] > _MOST_JOINED or len(inputs) < 2:
+        return False
+    rests = {x.shape[1] % TILE for x in inputs} - {0}
+    return len(rests) < 2 and not any(rest % 2 for rest in rests)
+
+
 def cpu_why_not(
     inputs: Sequence[Tensor],
     weight: Tensor | None = None,
@@ -193,7 +205,7 @@ def cpu_why_not(
 ) -> list[str]:
     x = first_of(inputs)
     reasons = native.why_not(x)
-    if not reasons and not saves_time(x.dtype):
+    if not reasons and not saves_time(x.dtype) and not _joins_in_tiles(inputs, weight):
         reasons.append("AMX computes bfloat16 as defined sooner")
     if weight is None:
         return reasons
