@@ -92,6 +92,12 @@ def test_weights_lie_as_native_bodies_read_them():
     assert isinstance(fast.skip, PhasedConv2d)
 
 
+def test_what_stays_in_float32_computes_in_phases_beside_bfloat16():
+    skip = accelerate(network("mmp-rnn-tiny"), "bf16").skip
+    assert isinstance(skip, PhasedConv2d)
+    assert skip.phased_weight.dtype == torch.float32
+
+
 def test_what_was_done_is_said():
     said = str(accelerate(network("mmp-rnn-tiny"), "fp32").acceleration)
     assert "cpu" in said

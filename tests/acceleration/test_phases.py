@@ -1,5 +1,7 @@
 """Convolutions to few channels, several pixels at once."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -24,6 +26,20 @@ def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel
     assert fast.acceleration.phased == 1
     x = torch.randn(2, 6, *sizes)
     torch.testing.assert_close(fast(x), plain(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(16, 28), (17, 30)], ids=str)
+@torch.inference_mode()
+def test_in_bfloat16_phases_are_as_exact_as_the_convolution(sizes):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(20, 3, 5, padding=2)
+    fast = accelerate(plain, "bf16")
+    assert fast.acceleration.phased == 1
+    x = torch.randn(2, 20, *sizes).bfloat16()
+    narrow = copy.deepcopy(plain).bfloat16()
+    want = copy.deepcopy(narrow).double()(x.double())
+    error, theirs = ((y - want).abs().max() for y in (fast(x), narrow(x)))
+    assert error <= 1.5 * theirs
 
 
 @pytest.mark.parametrize(

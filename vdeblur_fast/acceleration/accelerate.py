@@ -83,10 +83,10 @@ def accelerate(
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
     without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and
     steps are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, those of 1x1 concatenate
-    nothing, and poolings are a maximum or a convolution; but for bfloat16 where AMX multiplies it, convolutions of 3x3
-    and 5x5 use Winograd's method where that is faster (their transformed weights, four times as large, in bfloat16
-    fourteen, are kept beside them), and those to few channels compute several pixels at once. Its interface and
-    state_dict are the network's, which is never changed; `.acceleration` says what was done.
+    nothing, those to few channels compute several pixels at once, and poolings are a maximum or a convolution; but for
+    bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (their
+    transformed weights, four times as large, in bfloat16 fourteen, are kept beside them). Its interface and state_dict
+    are the network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
@@ -110,14 +110,14 @@ def accelerate(
     fast = copy.deepcopy(network).eval().requires_grad_(False)
     folded = len(fold_batch_norms(fast))
     like = torch.empty(0, device=device, dtype=dtype)
-    # Measured on CPUs: in float32, and in bfloat16 where it has no tiles.
+    # Measured on CPUs: in float32, and in bfloat16 where there are bodies for it.
     wide = device.type == "cpu" and dtype == torch.float32
     native = device.type == "cpu" and not why_not_fused(like, only="cpu")
     winograd = native and saves_time(dtype)
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     on_gpu = have_a_body(like)
     convolved = fuse_convolutions(fast) if on_gpu else 0
-    phased = sum(map(compute_in_phases, _few_channels(fast, device, wide or winograd)))
+    phased = compute_in_phases(fast) if wide or native else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
     if isinstance(fast, VideoNetwork):
         fast.compute_in(dtype, layout)
@@ -137,14 +137,6 @@ def accelerate(
         device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, pooled, convolved, left
     )
     return fast
-
-
-def _few_channels(network: nn.Module, device: torch.device, everywhere: bool) -> list[nn.Module]:
-    """What of a network has convolutions to few channels that are faster in phases: in bfloat16 by AMX's tiles no more
-    than what stays in float32."""
-    if device.type != "cpu" or everywhere:
-        return [network] if everywhere else []
-    return [getattr(network, name) for name in getattr(network, "precise", ())]
 
 
 def _fuse(network: nn.Module, like: torch.Tensor) -> tuple[dict[str, int], dict[str, str]]:
