@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from .. import ops
+from ..ops.convolution import saves_time
 from ..reference.modules import JoiningConv2d
 
-ENOUGH = {torch.float32: 1, torch.bfloat16: 64}  # channels from which on it wins
+ENOUGH_FOR_DOTS = 64  # channels from which on it wins in bfloat16 without AMX; else it always does
 
 
 class FusedJoiningConv2d(JoiningConv2d):
@@ -23,7 +24,8 @@ def join_where_they_lie(network: nn.Module, dtype: torch.dtype) -> int:
     """Makes every plain 1x1 convolution of `network` that may read several pictures do so without a concatenation, in
     place, where that is faster in this type -> how many there are."""
     found = [module for module in network.modules() if type(module) is JoiningConv2d and _is_plain(module)]
-    found = [conv for conv in found if conv.in_channels >= ENOUGH[dtype]]
+    if dtype == torch.bfloat16 and saves_time(dtype):
+        found = [conv for conv in found if conv.in_channels >= ENOUGH_FOR_DOTS]
     for conv in found:
         conv.__class__ = FusedJoiningConv2d
     return len(found)
