@@ -28,7 +28,7 @@ def test_a_convolution_to_few_channels_gives_the_same_in_phases(channels, kernel
     torch.testing.assert_close(fast(x), plain(x), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("sizes", [(16, 28), (17, 30)], ids=str)
+@pytest.mark.parametrize("sizes", [(16, 28), (17, 30), (64, 2), (32, 4), (2, 32)], ids=str)
 @torch.inference_mode()
 def test_in_bfloat16_phases_are_as_exact_as_the_convolution(sizes):
     torch.manual_seed(0)

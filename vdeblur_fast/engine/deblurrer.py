@@ -168,8 +168,8 @@ class Deblurrer:
 
     def _padded(self, source: torch.Tensor) -> torch.Tensor:
         """Repeats the last row and column up to a size that the network can take."""
-        height, width = (self._friendly(side) for side in source.shape[-2:])
-        x = pad(source, [0, width - source.shape[-1], 0, height - source.shape[-2]], mode="replicate")
+        rows, columns = (self._friendly(side) - side for side in source.shape[-2:])
+        x = pad(source, [0, columns, 0, rows], mode="replicate") if rows or columns else source
         return x.to(memory_format=torch.channels_last)
 
     def _friendly(self, side: int) -> int:

@@ -48,12 +48,13 @@ class FrameFormat:
 
         Raises ValueError where a floating-point frame is not finite or plainly not in 0..1.
         """
-        x = torch.from_numpy(np.ascontiguousarray(frame)) if self.array else frame.detach()
+        # One frame of a batch from the start: strides that PyTorch knows as channels last, and need not put in order.
+        x = (torch.from_numpy(np.ascontiguousarray(frame)) if self.array else frame.detach())[None]
         if self.layout == "HWC":
-            x = x.permute(2, 0, 1)
+            x = x.permute(0, 3, 1, 2)
         scale = FULL_SCALE.get(self.dtype)
         # a copy in any case: the caller may fill the same array with the next frame
-        x = x.to(device, torch.float32, copy=True)[None]
+        x = x.to(device, torch.float32, copy=True)
         if scale is not None:
             return x.div_(scale)
         low, high = x.aminmax()
@@ -69,8 +70,9 @@ class FrameFormat:
         scale = FULL_SCALE.get(self.dtype)
         x = image[0]
         if scale is not None:
-            # by way of int32: torch has few kernels for uint16
-            x = x.clamp(0, 1).mul(scale).round_().to(torch.int32)
+            x = x.clamp(0, 1).mul_(scale).round_()
+        if self.dtype == torch.uint16:
+            x = x.to(torch.int32)  # torch has few kernels for uint16
         x = x.to(self.device).to(self.dtype)
         if self.layout == "HWC":
             x = x.permute(1, 2, 0)
