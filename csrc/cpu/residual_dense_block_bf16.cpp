@@ -80,9 +80,10 @@ struct Plan {
   // Of a row's first pixel, which is left of the frame.
   int64_t channel(int64_t c) const { return c / kDepth * slab() + c % kDepth; }
   int64_t slots() const { return (op.sizes.layers + 2) * band(); }  // rows that are kept
-  // Floats of a thread's workspace: the ring of rows, results of tiles, a row of y, frequencies and their products.
+  // Floats of a thread's workspace: the ring of rows, results of tiles and those before them, a row of y, frequencies and
+  // their products.
   int64_t ring() const { return slots() * line() / 2; }
-  int64_t results() const { return kMostTiles * kRows * kColumns; }
+  int64_t results() const { return 2 * kMostTiles * kRows * kColumns; }
   int64_t lines() const { return tiles * kRows * round_up(op.sizes.channels, kColumns) / 2; }
   int64_t spectra() const { return at.amx ? 0 : kDotFrequencies * spectrum_size(at.input_tiles(op.sizes.layers - 1)) / 2; }
   int64_t products() const { return at.amx ? 0 : kDotFrequencies * kGroup * kColumns; }

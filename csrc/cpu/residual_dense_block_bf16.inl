@@ -26,10 +26,36 @@ VDEBLUR_INLINE void multiply_tiles(const Half* pixels, const Half* weights) {
   }
 }
 
+// Results that wait to be finished: some at a time, while the tiles are busy with the next, for that is another unit of the
+// processor than the one that registers have.
+template <class Finish>
+struct Unfinished {
+  const Finish& finish;
+  const float* out = nullptr;
+  int64_t first = 0, pixels = 0, tile = 0;
+
+  VDEBLUR_INLINE void are(const float* results, int64_t from, int64_t count, int64_t outputs) {
+    out = results;
+    first = from;
+    pixels = count;
+    tile = outputs;
+  }
+  VDEBLUR_INLINE void some(int64_t most) {
+    const int64_t now = std::min(most, pixels);
+    if (!now) return;
+    finish(out, first, now, tile);
+    out += now * kColumns;
+    first += now;
+    pixels -= now;
+  }
+};
+
 // The outputs of one tile of weights for kPixels tiles of pixels -> out (pixels, kColumns). rows: of the pixels that
-// the taps see, kTaps of them, from the leftmost tap on.
-template <int kPixels, int kTaps>
-VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inputs, const float* packed, float* out) {
+// the taps see, kTaps of them, from the leftmost tap on. meanwhile(): called once for each of them, or, where there is but
+// one, for each tile of inputs.
+template <int kPixels, int kTaps, class Meanwhile>
+VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inputs, const float* packed, float* out,
+                             Meanwhile meanwhile) {
   tile_load<kC>(packed, 0);
   if constexpr (kPixels > 1) tile_load<kC + 1>(packed, 0);
   if constexpr (kPixels > 2) tile_load<kC + 2>(packed, 0);
@@ -39,12 +65,15 @@ VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inpu
     for (int j = 0; j < kTaps; ++j) {
       const Half* pixels = rows[i] + j * kDepth;
       int64_t c = 0;
-      for (; c + kDepth <= inputs; c += kDepth, pixels += slab, weights += kTileSize)
+      for (; c + kDepth <= inputs; c += kDepth, pixels += slab, weights += kTileSize) {
         multiply_tiles<kPixels, kA, kB>(pixels, weights);
+        if (kTaps == 1) meanwhile();
+      }
       if (c < inputs) {
         multiply_tiles<kPixels, kRestA, kRestB>(pixels, weights);
         weights += kTileSize;
       }
+      if (kTaps > 1) meanwhile();
     }
   constexpr int64_t row = sizeof(float) * kColumns, tile = kRows * kColumns;
   tile_store<kC>(out, row);
@@ -53,18 +82,18 @@ VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inpu
   if constexpr (kPixels > 3) tile_store<kC + 3>(out + 3 * tile, row);
 }
 
-template <int kTaps>
-void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t slab, int64_t inputs, const float* packed,
-                    float* out) {
+template <int kTaps, class Meanwhile>
+VDEBLUR_INLINE void convolve_tiles(int64_t tiles, const Half* const* rows, int64_t slab, int64_t inputs,
+                                   const float* packed, float* out, Meanwhile meanwhile) {
   switch (tiles) {
     case 1:
-      return convolve<1, kTaps>(rows, slab, inputs, packed, out);
+      return convolve<1, kTaps>(rows, slab, inputs, packed, out, meanwhile);
     case 2:
-      return convolve<2, kTaps>(rows, slab, inputs, packed, out);
+      return convolve<2, kTaps>(rows, slab, inputs, packed, out, meanwhile);
     case 3:
-      return convolve<3, kTaps>(rows, slab, inputs, packed, out);
+      return convolve<3, kTaps>(rows, slab, inputs, packed, out, meanwhile);
     default:
-      return convolve<4, kTaps>(rows, slab, inputs, packed, out);
+      return convolve<4, kTaps>(rows, slab, inputs, packed, out, meanwhile);
   }
 }
 
@@ -89,24 +118,32 @@ void convolve_dots(int64_t tiles, const Half* const* row, int64_t slab, int64_t 
   }
 }
 
-// Calls finish(first pixel, how many, tile of outputs) with the results in `out`, for all of a row and a layer.
+// Calls finish(results, first pixel, how many, tile of outputs) for all of a row and a layer. room: for two lots of results.
 template <bool kTiles, int kTaps, class Finish>
-VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const (&rows)[kTaps], float* out,
+VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const (&rows)[kTaps], float* room,
                                  Finish finish) {
   const int64_t inputs = k.at.first(layer), step = kColumns + k.at.weight_size(layer);
+  const int64_t steps = kTaps > 1 ? kTaps * kTaps : std::max<int64_t>(1, inputs / kDepth);
+  const int64_t share = round_up(divide_up(kMostTiles * kRows, steps), 2);
   if (kTiles) configure(configuration(inputs % kDepth));
+  Unfinished<Finish> before{finish};
+  float *out = room, *other = room + kMostTiles * kRows * kColumns;
   for (int64_t tile = 0; tile < k.tiles; tile += kMostTiles) {
     const int64_t tiles = std::min(kMostTiles, k.tiles - tile), first = tile * kRows;
     const Half* here[kTaps];
     for (int i = 0; i < kTaps; ++i) here[i] = rows[i] + first * kDepth;
-    for (int64_t o = 0; o < k.at.output_tiles(layer); ++o) {
+    for (int64_t o = 0; o < k.at.output_tiles(layer); ++o, std::swap(out, other)) {
       const float* const weights = k.packed + k.at.ready(layer) + o * step;
       const bool few = k.at.outputs(layer) - o * kColumns <= kColumns / 2;
-      const auto convolve = kTiles ? convolve_tiles<kTaps> : few ? convolve_dots<8> : convolve_dots<16>;
-      convolve(tiles, here, k.slab(), inputs, weights, out);
-      finish(first, std::min(tiles * kRows, k.op.x.width - first), o);
+      if constexpr (kTiles)
+        convolve_tiles<kTaps>(tiles, here, k.slab(), inputs, weights, out, [&] { before.some(share); });
+      else
+        (few ? convolve_dots<8> : convolve_dots<16>)(tiles, here, k.slab(), inputs, weights, out);
+      before.some(before.pixels);
+      before.are(out, first, std::min(tiles * kRows, k.op.x.width - first), o);
     }
   }
+  before.some(before.pixels);
 }
 
 // The pixels of a row, and zeros around it.
@@ -171,9 +208,10 @@ VDEBLUR_INLINE void store_layer(const Plan& k, int64_t layer, int64_t tile, cons
 template <Activation kActivation>
 void layer_by_tiles(const Plan& k, int64_t layer, int64_t y, const Room& room) {
   const Half* const rows[3] = {room.pixels(y - 1), room.pixels(y), room.pixels(y + 1)};
-  convolve_row<true, 3>(k, layer, rows, room.results(), [&](int64_t first, int64_t pixels, int64_t tile) {
-    store_layer<kActivation>(k, layer, tile, room.results(), pixels, room.row(y) + (first + 1) * kDepth);
-  });
+  const auto finish = [&](const float* out, int64_t first, int64_t pixels, int64_t tile) {
+    store_layer<kActivation>(k, layer, tile, out, pixels, room.row(y) + (first + 1) * kDepth);
+  };
+  convolve_row<true, 3>(k, layer, rows, room.results(), finish);
 }
 
 // Rows y and y + 1 of a layer.
@@ -212,15 +250,15 @@ void fuse(const Plan& k, int64_t frame, int64_t y, const Room& room) {
   const bool direct = f.channel_stride == 1;
   const int64_t step = direct ? f.pixel_stride : round_up(f.channels, kColumns);
   const Half* const centre[1] = {room.row(y) + kDepth};
-  float* const out = room.results();
   Half* const lines = room.lines();
-  convolve_row<kTiles, 1>(k, k.op.sizes.layers, centre, out, [&](int64_t first, int64_t pixels, int64_t tile) {
+  const auto finish = [&](const float* out, int64_t first, int64_t pixels, int64_t tile) {
     const int64_t c = tile * kColumns, count = direct ? std::min(kColumns, f.channels - c) : kColumns;
     const Half* x = centre[0] + first * kDepth + k.channel(c);
     Half* to = (direct ? image : lines) + first * step + c;
     for (int64_t i = 0; i < pixels; ++i, to += step, x += kDepth)
       store_halves(to, load(out + i * kColumns) + load(x), count);
-  });
+  };
+  convolve_row<kTiles, 1>(k, k.op.sizes.layers, centre, room.results(), finish);
   if (direct) return;
   if (f.pixel_stride == 1) return transpose(lines, step, image, f.channel_stride, f.width, f.channels);
   for (int64_t c = 0; c < f.channels; ++c)
