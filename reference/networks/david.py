@@ -112,8 +112,8 @@ class DAVID(VideoNetwork):
         for scale in self.scales:
             centred = torch.cat([window[self.past + t] for t in range(-(scale // 2), scale // 2 + 1)], 1) - 0.5
             inputs += [self.narrow(centred)] * len(self.levels)
-        images = [window[self.past] + residual for residual in self._outputs(self._branches, inputs)]
-        return torch.stack(images, 1).unflatten(1, (len(self.scales), -1)).transpose(1, 2)
+        residuals = torch.stack(self._outputs(self._branches, inputs), 1).unflatten(1, (len(self.scales), -1))
+        return residuals.transpose(1, 2) + window[self.past][:, None, None]
 
     def attention_logits(self, window: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """What the softmaxes are taken of: internal (B, levels, scales, H, W), external (B, levels, H, W); None for
