@@ -10,7 +10,9 @@ from .. import ops
 from ..ops.convolution import saves_time
 from ..reference.modules import JoiningConv2d
 
-ENOUGH_FOR_DOTS = 64  # channels from which on it wins in bfloat16 without AMX; else it always does
+# In bfloat16 it wins from so many channels on without AMX, and up to so many outputs with it: the more there are of
+# these, the less a concatenation takes beside them. In float32 it always does.
+ENOUGH_FOR_DOTS, MOST_FOR_TILES = 64, 128
 
 
 class FusedJoiningConv2d(JoiningConv2d):
@@ -24,8 +26,9 @@ def join_where_they_lie(network: nn.Module, dtype: torch.dtype) -> int:
     """Makes every plain 1x1 convolution of `network` that may read several pictures do so without a concatenation, in
     place, where that is faster in this type -> how many there are."""
     found = [module for module in network.modules() if type(module) is JoiningConv2d and _is_plain(module)]
-    if dtype == torch.bfloat16 and saves_time(dtype):
-        found = [conv for conv in found if conv.in_channels >= ENOUGH_FOR_DOTS]
+    if dtype == torch.bfloat16:
+        dots = saves_time(dtype)
+        found = [c for c in found if (c.in_channels >= ENOUGH_FOR_DOTS if dots else c.out_channels <= MOST_FOR_TILES)]
     for conv in found:
         conv.__class__ = FusedJoiningConv2d
     return len(found)

@@ -19,7 +19,6 @@ from .registration import LIBRARY, define
 NAME = "convolution"
 KERNELS = (1, 3, 5)  # that the native body computes
 TILE = 32  # channels of one of AMX's tiles
-_MOST_JOINED = 128  # outputs up to which tiles win: the more there are, the less a concatenation takes beside them
 _NATIVE_ACTIVATIONS = {"relu": 1, "none": 2}  # csrc/cpu/ops.h, enum Activation
 
 
@@ -188,8 +187,8 @@ def saves_time(dtype: torch.dtype) -> bool:
 
 def _joins_in_tiles(inputs: Sequence[Tensor], weight: Tensor | None) -> bool:
     """Whether AMX's tiles take the pictures where they lie (csrc/cpu/pointwise_tiles.inl), which saves concatenating
-    them: whole pairs of channels, as many beyond whole tiles in all that have any, and few outputs."""
-    if weight is None or weight.shape[-1] != 1 or weight.shape[0] > _MOST_JOINED or len(inputs) < 2:
+    them: whole pairs of channels, and as many beyond whole tiles in all that have any."""
+    if weight is None or weight.shape[-1] != 1 or len(inputs) < 2:
         return False
     rests = {x.shape[1] % TILE for x in inputs} - {0}
     return len(rests) < 2 and not any(rest % 2 for rest in rests)
