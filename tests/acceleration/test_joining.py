@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vdeblur_fast import accelerate
+from vdeblur_fast.acceleration import joining
 from vdeblur_fast.reference import modules as reference
 
 
@@ -30,3 +31,11 @@ def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precis
     torch.testing.assert_close(again(x), other.to(dtype)(x), rtol=close, atol=close)
     assert fast.acceleration.joined == 1
     assert "without concatenation" in str(fast.acceleration)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "dots", "tiles"), [(64, 128, 1, 1), (63, 8, 0, 1), (640, 129, 1, 0)])
+def test_in_bfloat16_what_joins_depends_on_the_processor(monkeypatch, inputs, outputs, dots, tiles):
+    for faster, count in ((True, dots), (False, tiles)):
+        monkeypatch.setattr(joining, "saves_time", lambda dtype, faster=faster: faster)
+        conv = reference.JoiningConv2d(inputs, outputs, 1)
+        assert joining.join_where_they_lie(conv, torch.bfloat16) == count

@@ -26,9 +26,10 @@ def join_where_they_lie(network: nn.Module, dtype: torch.dtype) -> int:
     """Makes every plain 1x1 convolution of `network` that may read several pictures do so without a concatenation, in
     place, where that is faster in this type -> how many there are."""
     found = [module for module in network.modules() if type(module) is JoiningConv2d and _is_plain(module)]
-    if dtype == torch.bfloat16:
-        dots = saves_time(dtype)
-        found = [c for c in found if (c.in_channels >= ENOUGH_FOR_DOTS if dots else c.out_channels <= MOST_FOR_TILES)]
+    if dtype == torch.bfloat16 and saves_time(dtype):
+        found = [conv for conv in found if conv.in_channels >= ENOUGH_FOR_DOTS]
+    elif dtype == torch.bfloat16:
+        found = [conv for conv in found if conv.out_channels <= MOST_FOR_TILES]
     for conv in found:
         conv.__class__ = FusedJoiningConv2d
     return len(found)

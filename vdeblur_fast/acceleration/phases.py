@@ -32,9 +32,9 @@ class PhasedConv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         sizes = zip(x.shape[-2:], self.padding, self.kernel_size, strict=True)
-        rows, columns = (size + 2 * padding - kernel + 1 for size, padding, kernel in sizes)
+        high, wide = (size + 2 * padding - kernel + 1 for size, padding, kernel in sizes)
         # Of one column of phases: see StridedConv2d.
-        if rows % self.phases[0] or columns % self.phases[1] or columns == self.phases[1]:
+        if high % self.phases[0] or wide % self.phases[1] or wide == self.phases[1]:
             y = super().forward(x)
             return pixel_shuffle(y, self.upscale) if self.upscale > 1 else y
         y = conv2d(x, self.phased_weight, self.phased_bias, self.phases, self.padding).permute(0, 2, 3, 1)
