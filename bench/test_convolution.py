@@ -10,7 +10,7 @@ from torch import nn
 from bench.harness import DEVICE, TYPES, Case
 from vdeblur_fast import accelerate
 from vdeblur_fast.ops import convolution
-from vdeblur_fast.ops.convolution import saves_time
+from vdeblur_fast.ops.convolution import uses_winograd
 
 # inputs, outputs, kernel, height, width
 SIZES = [
@@ -61,7 +61,7 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
     ids=lambda s: TYPES[s] if s in TYPES else "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]),
 )
 def test_convolution(compare, sizes, dtype):
-    if DEVICE == "cpu" and not saves_time(dtype):
+    if DEVICE == "cpu" and not uses_winograd(dtype):
         pytest.skip(f"AMX computes {TYPES[dtype]} as defined")
     inputs, outputs, kernel, height, width = sizes
     x = torch.randn(1, inputs, height, width, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)

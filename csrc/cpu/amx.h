@@ -20,18 +20,18 @@ struct alignas(64) Configuration {
   uint8_t rows[16] = {};
 };
 
-// `rest`: channels of kRestA and kRestB, an even number.
-inline Configuration configuration(int64_t rest) {
+// `rest`: channels of kRestA and kRestB, an even number; 0 where they are as kA and kB, of `depth`.
+inline Configuration configuration(int64_t rest, int64_t depth = kDepth) {
   Configuration made;
   made.palette = 1;
   for (int i = 0; i < kTiles; ++i) {
     made.column_bytes[i] = 64;
     made.rows[i] = kRows;
   }
-  if (rest) {
-    made.column_bytes[kRestA] = uint16_t(2 * rest);
-    made.rows[kRestB] = uint8_t(rest / 2);
-  }
+  made.column_bytes[kA] = uint16_t(2 * depth);
+  made.rows[kB] = uint8_t(depth / 2);
+  made.column_bytes[kRestA] = uint16_t(2 * (rest ? rest : depth));
+  made.rows[kRestB] = uint8_t((rest ? rest : depth) / 2);
   return made;
 }
 
@@ -98,16 +98,16 @@ inline __attribute__((always_inline)) void tile_multiply() {
 }
 #endif
 
-// As long as it lives a thread's tiles are those of `configuration(rest)`, if they are `wanted`; then what they were, for
+// As long as it lives a thread's tiles are those of `configuration(rest, depth)`, if they are `wanted`; then what they were, for
 // PyTorch's own kernels may be in the middle of something with the tiles that they have configured. It waits for all that
 // was stored: once a thread.
 class Configured {
  public:
 #if defined(VDEBLUR_ON_HOST) || defined(__x86_64__)
-  explicit Configured(bool wanted, int64_t rest = 0) : wanted_(wanted) {
+  explicit Configured(bool wanted, int64_t rest = 0, int64_t depth = kDepth) : wanted_(wanted) {
     if (!wanted_) return;
     read_configuration(before_);
-    configure(configuration(rest));
+    configure(configuration(rest, depth));
   }
   ~Configured() {
     if (wanted_) before_.palette ? configure(before_) : release();
@@ -118,7 +118,7 @@ class Configured {
   const bool wanted_;
   Configuration before_;
 #else
-  explicit Configured(bool, int64_t = 0) {}
+  explicit Configured(bool, int64_t = 0, int64_t = 0) {}
 #endif
 };
 

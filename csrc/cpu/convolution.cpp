@@ -1,8 +1,10 @@
-// convolution: tiles of results, some at a time, in parallel. Of 1x1: see pointwise.h.
+// convolution: tiles of results, some at a time, in parallel. Of 1x1: see pointwise.h; of bfloat16 where there is AMX: see
+// convolution_tiles.h.
 #include "convolution.h"
 
 #include <omp.h>
 
+#include "convolution_tiles.h"
 #include "huge_pages.h"
 #include "pointwise.h"
 
@@ -37,13 +39,19 @@ void transform_to(const float* g, int taps, float* to, int64_t frequency) {
   }
 }
 
+bool takes_tiles(const ConvolutionSizes& sizes) {
+  return sizes.kernel > 1 && sizes.type == Type::bfloat16 && has_tiles();
+}
+
 }  // namespace
 
 int64_t convolution_packed_size(const ConvolutionSizes& sizes) {
+  if (takes_tiles(sizes)) return amx::packed_size(sizes);
   return sizes.kernel == 1 ? pointwise_packed_size(sizes) : ConvolutionPlaces{sizes}.size();
 }
 
 void convolution_pack(const ConvolutionSizes& n, const float* weight, const float* bias, float* packed) {
+  if (takes_tiles(n)) return amx::pack(n, weight, bias, packed);
   if (n.kernel == 1) return pointwise_pack(n, weight, bias, packed);
   const ConvolutionPlaces at{n};
   const int64_t taps = n.kernel * n.kernel, outputs = n.outputs * at.phases();
@@ -64,10 +72,12 @@ void convolution_pack(const ConvolutionSizes& n, const float* weight, const floa
 }
 
 int64_t convolution_workspace(const Convolution& op) {
+  if (takes_tiles(op.sizes)) return amx::workspace(op);
   return op.sizes.kernel == 1 ? pointwise_workspace(op) : op.threads * lay_out(op).scratch();
 }
 
 void convolution(const Convolution& op) {
+  if (takes_tiles(op.sizes)) return amx::run(op);
   if (op.sizes.kernel == 1) return pointwise(op);
   const ConvolutionPlan k = lay_out(op);
   const auto kernel = VDEBLUR_PICK(current_isa(), convolve);

@@ -58,6 +58,16 @@ VDEBLUR_INLINE void store_half(Half* to, V v) {
   std::memcpy(to, &half, sizeof half);
 #endif
 }
+// Two registers side by side.
+VDEBLUR_INLINE void store_two(Half* to, V a, V b) {
+#if defined(VDEBLUR_ON_HOST)
+  store(to, a);
+  store(to + kWidth, b);
+#else
+  const __m512bh halves = _mm512_cvtne2ps_pbh(b, a);
+  std::memcpy(to, &halves, sizeof halves);
+#endif
+}
 // The first `count` of them.
 VDEBLUR_INLINE void store_halves(Half* to, V v, int64_t count) {
   if (count == kWidth) return store_half(to, v);
@@ -70,6 +80,30 @@ VDEBLUR_INLINE void store_halves(Half* to, V v, int64_t count) {
   __m256i bits;
   std::memcpy(&bits, &half, sizeof bits);
   _mm256_mask_storeu_epi16(to, __mmask16((1u << count) - 1), bits);
+#endif
+}
+
+// The first `count` of 16 numbers; the others are 0.
+VDEBLUR_INLINE V load_halves(const Half* from, int64_t count) {
+#if defined(VDEBLUR_ON_HOST)
+  return load_some(from, count);
+#else
+  const __m256i half = _mm256_maskz_loadu_epi16(__mmask16((1u << count) - 1), from);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+#endif
+}
+// The same of each of two places in one register, up to 8.
+VDEBLUR_INLINE V load_halves(const Half* a, const Half* b, int64_t count) {
+#if defined(VDEBLUR_ON_HOST)
+  Half all[kWidth] = {};
+  std::memcpy(all, a, sizeof(Half) * count);
+  std::memcpy(all + 8, b, sizeof(Half) * count);
+  return load(all);
+#else
+  const __mmask8 some = __mmask8((1u << count) - 1);
+  const __m256i half = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_maskz_loadu_epi16(some, a)),
+                                               _mm_maskz_loadu_epi16(some, b), 1);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 #endif
 }
 

@@ -153,7 +153,8 @@ struct Convolution {
 int64_t convolution_workspace(const Convolution& op);
 void convolution(const Convolution& op);
 
-// weight (outputs * upscale * upscale, inputs, kernel, kernel) and its biases, as before a pixel shuffle.
+// weight (outputs * upscale * upscale, inputs, kernel, kernel) and its biases, as before a pixel shuffle. What is packed
+// is for the instruction set of then.
 int64_t convolution_packed_size(const ConvolutionSizes& sizes);
 void convolution_pack(const ConvolutionSizes& sizes, const float* weight, const float* bias, float* packed);
 

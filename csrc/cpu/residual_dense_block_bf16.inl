@@ -2,53 +2,9 @@
 
 #include "runs.inl"
 #include "halves.inl"
+#include "accumulators.inl"
 #include "activation.inl"
 #include "residual_dense_block_dots.inl"
-
-// C[p] += A[p] B for kPixels tiles of pixels, side by side in a slab.
-template <int kPixels, int kLeft, int kRight>
-VDEBLUR_INLINE void multiply_tiles(const Half* pixels, const Half* weights) {
-  constexpr int64_t stride = sizeof(Half) * kDepth;
-  tile_load<kRight>(weights, 64);
-  tile_load<kLeft>(pixels, stride);
-  tile_multiply<kC, kLeft, kRight>();
-  if constexpr (kPixels > 1) {
-    tile_load<kLeft>(pixels + kTileSize, stride);
-    tile_multiply<kC + 1, kLeft, kRight>();
-  }
-  if constexpr (kPixels > 2) {
-    tile_load<kLeft>(pixels + 2 * kTileSize, stride);
-    tile_multiply<kC + 2, kLeft, kRight>();
-  }
-  if constexpr (kPixels > 3) {
-    tile_load<kLeft>(pixels + 3 * kTileSize, stride);
-    tile_multiply<kC + 3, kLeft, kRight>();
-  }
-}
-
-// Results that wait to be finished: some at a time, while the tiles are busy with the next, for that is another unit of the
-// processor than the one that registers have.
-template <class Finish>
-struct Unfinished {
-  const Finish& finish;
-  const float* out = nullptr;
-  int64_t first = 0, pixels = 0, tile = 0;
-
-  VDEBLUR_INLINE void are(const float* results, int64_t from, int64_t count, int64_t outputs) {
-    out = results;
-    first = from;
-    pixels = count;
-    tile = outputs;
-  }
-  VDEBLUR_INLINE void some(int64_t most) {
-    const int64_t now = std::min(most, pixels);
-    if (!now) return;
-    finish(out, first, now, tile);
-    out += now * kColumns;
-    first += now;
-    pixels -= now;
-  }
-};
 
 // The outputs of one tile of weights for kPixels tiles of pixels -> out (pixels, kColumns). rows: of the pixels that
 // the taps see, kTaps of them, from the leftmost tap on. meanwhile(): called once for each of them, or, where there is but
@@ -56,30 +12,23 @@ struct Unfinished {
 template <int kPixels, int kTaps, class Meanwhile>
 VDEBLUR_INLINE void convolve(const Half* const* rows, int64_t slab, int64_t inputs, const float* packed, float* out,
                              Meanwhile meanwhile) {
-  tile_load<kC>(packed, 0);
-  if constexpr (kPixels > 1) tile_load<kC + 1>(packed, 0);
-  if constexpr (kPixels > 2) tile_load<kC + 2>(packed, 0);
-  if constexpr (kPixels > 3) tile_load<kC + 3>(packed, 0);
+  begin_tiles<kPixels>(packed);
   const Half* weights = reinterpret_cast<const Half*>(packed + kColumns);
   for (int i = 0; i < kTaps; ++i)
     for (int j = 0; j < kTaps; ++j) {
       const Half* pixels = rows[i] + j * kDepth;
       int64_t c = 0;
       for (; c + kDepth <= inputs; c += kDepth, pixels += slab, weights += kTileSize) {
-        multiply_tiles<kPixels, kA, kB>(pixels, weights);
+        multiply_tiles<kPixels, kA, kB>(pixels, kDepth, weights);
         if (kTaps == 1) meanwhile();
       }
       if (c < inputs) {
-        multiply_tiles<kPixels, kRestA, kRestB>(pixels, weights);
+        multiply_tiles<kPixels, kRestA, kRestB>(pixels, kDepth, weights);
         weights += kTileSize;
       }
       if (kTaps > 1) meanwhile();
     }
-  constexpr int64_t row = sizeof(float) * kColumns, tile = kRows * kColumns;
-  tile_store<kC>(out, row);
-  if constexpr (kPixels > 1) tile_store<kC + 1>(out + tile, row);
-  if constexpr (kPixels > 2) tile_store<kC + 2>(out + 2 * tile, row);
-  if constexpr (kPixels > 3) tile_store<kC + 3>(out + 3 * tile, row);
+  store_tiles<kPixels>(out);
 }
 
 template <int kTaps, class Meanwhile>
@@ -139,11 +88,11 @@ VDEBLUR_INLINE void convolve_row(const Plan& k, int64_t layer, const Half* const
         convolve_tiles<kTaps>(tiles, here, k.slab(), inputs, weights, out, [&] { before.some(share); });
       else
         (few ? convolve_dots<8> : convolve_dots<16>)(tiles, here, k.slab(), inputs, weights, out);
-      before.some(before.pixels);
+      before.all();
       before.are(out, first, std::min(tiles * kRows, k.op.x.width - first), o);
     }
   }
-  before.some(before.pixels);
+  before.all();
 }
 
 // The pixels of a row, and zeros around it.

@@ -133,4 +133,8 @@ class STRCNN(VideoNetwork):
             previous = state.blended if state is not None else torch.zeros_like(h) if self.zero_start else None
             h = self.blend(h, previous)
         y = self.decoder(h)
-        return self.reconstruct(y), Memory(relu_(self.pass_on(y)), h)
+        return self.reconstruct(y), Memory(self.hand_on(y), h)
+
+    def hand_on(self, y: torch.Tensor) -> torch.Tensor:
+        """F_n of the decoder's features."""
+        return relu_(self.pass_on(y))

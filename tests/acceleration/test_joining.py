@@ -36,6 +36,6 @@ def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precis
 @pytest.mark.parametrize(("inputs", "outputs", "dots", "tiles"), [(64, 128, 1, 1), (63, 8, 0, 1), (640, 129, 1, 0)])
 def test_in_bfloat16_what_joins_depends_on_the_processor(monkeypatch, inputs, outputs, dots, tiles):
     for faster, count in ((True, dots), (False, tiles)):
-        monkeypatch.setattr(joining, "saves_time", lambda dtype, faster=faster: faster)
+        monkeypatch.setattr(joining, "uses_winograd", lambda dtype, faster=faster: faster)
         conv = reference.JoiningConv2d(inputs, outputs, 1)
         assert joining.join_where_they_lie(conv, torch.bfloat16) == count

@@ -8,7 +8,7 @@ from torch import nn
 
 from vdeblur_fast import accelerate
 from vdeblur_fast.ops import triton
-from vdeblur_fast.ops.convolution import saves_time
+from vdeblur_fast.ops.convolution import uses_winograd
 from vdeblur_fast.reference.networks.strcnn import ResidualBlock
 from vdeblur_fast.reference.networks.unet import UNet
 
@@ -91,7 +91,7 @@ def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
     torch.testing.assert_close(fast(x), want, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(not saves_time(torch.bfloat16), reason="in bfloat16 for CPUs without tiles for it")
+@pytest.mark.skipif(not uses_winograd(torch.bfloat16), reason="in bfloat16 for CPUs without tiles for it")
 @pytest.mark.parametrize(
     ("conv", "filtered"),
     [
@@ -106,7 +106,7 @@ def test_a_u_net_concatenates_nothing_for_winograds_method(monkeypatch):
     ids=str,
 )
 @torch.inference_mode()
-def test_in_bfloat16_winograds_method_is_for_what_saves_time(conv, filtered):
+def test_in_bfloat16_winograds_method_is_for_what_uses_winograd(conv, filtered):
     torch.manual_seed(0)
     fast = accelerate(nn.Sequential(conv), "bf16")
     assert fast.acceleration.filtered == filtered

@@ -20,8 +20,10 @@ from .checking import (
     frames,
     normal,
 )
+from .conftest import on_body
 
 on_the_cpu = pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512"], indirect=True)
+on_tiles = pytest.mark.parametrize("body", ["cpu-amx"], indirect=True)
 
 # B, channels of each input, O, H, W, k, upscale
 SIZES = [
@@ -151,7 +153,7 @@ JOINED = [
 ]
 
 
-@pytest.mark.parametrize("body", ["cpu-amx"], indirect=True)
+@on_tiles
 @pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("sizes", JOINED, ids=lambda s: "b{}c{}o{}h{}w{}".format(*s).replace(" ", ""))
@@ -160,7 +162,63 @@ def test_narrow_pictures_join_in_tiles(body, fences, sizes, layout, adds):
     check_values(*functions, given(*sizes, 1, layout=layout, dtype=torch.bfloat16, adds=adds))
 
 
-@pytest.mark.parametrize("body", ["cpu-amx"], indirect=True)
+# By AMX's tiles: rows of which the middle is read where it lies, and others; rows of taps that are whole tiles deep, not
+# quite, and less than one; whole tiles of outputs, and not.
+IN_TILES = [sizes for sizes in SIZES if sizes[5] > 1] + [
+    (1, (64,), 64, 5, 160, 3, 1),
+    (2, (32,), 40, 4, 129, 3, 1),
+    (1, (40,), 90, 3, 135, 5, 1),
+    (1, (8,), 8, 7, 150, 5, 1),
+    (1, (2,), 3, 2, 128, 3, 1),
+    (1, (32, 32), 64, 6, 145, 5, 1),
+    (1, (33,), 16, 3, 131, 3, 1),
+    (1, (16,), 24, 3, 140, 3, 2),
+    (1, (90,), 2, 40, 18, 3, 1),
+    (5, (16,), 16, 2, 9, 3, 1),
+]
+
+
+@on_tiles
+@pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sizes", IN_TILES, ids=lambda s: "b{}c{}o{}h{}w{}k{}u{}".format(*s).replace(" ", ""))
+def test_narrow_pictures_in_tiles(body, fences, sizes, layout, adds):
+    up = sizes[-1]
+    functions = (flat(function, up, "relu") for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, layout=layout, dtype=torch.bfloat16, adds=adds))
+
+
+@on_tiles
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+@pytest.mark.parametrize(("channels", "width"), [((40,), 150), ((12, 5), 150), ((6,), 20)], ids=str)
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_in_tiles_what_is_not_finite_stays_where_it_is_seen(body, fences, poison, channels, width, kernel):
+    weight, bias, _, *inputs = given(1, channels, 20, 9, width, kernel, dtype=torch.bfloat16)
+    inputs[-1][0, -1, 4, width // 2] = poison
+    expected = torch.zeros(9, width, dtype=torch.bool)
+    reach = kernel // 2
+    expected[4 - reach : 5 + reach, width // 2 - reach : width // 2 + reach + 1] = True
+    assert torch.equal(~fused(weight, bias, None, *inputs).isfinite().all(1)[0], expected)
+
+
+@on_tiles
+def test_tiles_give_the_same_for_any_number_of_threads_and_see_changed_weights(body, fences):
+    weight, bias, _, x = given(2, (16,), 40, 50, 140, dtype=torch.bfloat16)
+    check_threads(lambda: fused(weight, bias, None, x))
+    for parameter in (weight, bias):
+        parameter.view(-1)[-1] += 1
+        check_values(fused, plain, (weight, bias, None, x))
+
+
+@pytest.mark.parametrize("isa", ["avx512_bf16", "amx"])
+def test_what_was_packed_for_other_instructions_is_not_used(isa):
+    arguments = given(1, (16,), 40, 9, 20, dtype=torch.bfloat16)
+    for name in (isa, "avx512", isa):
+        with on_body(f"cpu-{name}"):
+            check_values(fused, plain, arguments)
+
+
+@on_tiles
 @pytest.mark.parametrize("poison", [torch.nan, torch.inf])
 def test_what_is_not_finite_stays_in_its_pixel(body, fences, poison):
     weight, bias, _, *inputs = given(1, (40, 40), 40, 5, 37, 1, dtype=torch.bfloat16)
@@ -176,14 +234,8 @@ def test_where_there_is_amx_other_pictures_are_pytorchs(monkeypatch, channels):
     monkeypatch.setattr(native, "module", lambda: SimpleNamespace(isa=lambda: "amx"))
     arguments = given(channels=channels, k=1, dtype=torch.bfloat16, adds=True)
     assert torch.equal(fused(*arguments), plain(*arguments))
-
-
-def test_where_there_is_amx_narrow_pictures_are_pytorchs(monkeypatch):
-    monkeypatch.setattr(native, "module", lambda: SimpleNamespace(isa=lambda: "amx"))
-    arguments = given(dtype=torch.bfloat16, adds=True)
-    assert torch.equal(fused(*arguments), plain(*arguments))
     weight, bias, other, *inputs = arguments
-    assert "AMX computes bfloat16 as defined sooner" in explain(convolution, inputs, weight, bias, other)
+    assert "in bfloat16 is as fast with AMX" in explain(convolution, inputs, weight, bias, other)
 
 
 def test_convolution_of_a_large_kernel_is_pytorchs():

@@ -11,7 +11,7 @@ from torch import nn
 from ..device import choose_precision
 from ..modules import DTB, FUSED, RDB
 from ..ops import why_not_fused
-from ..ops.convolution import saves_time
+from ..ops.convolution import uses_winograd
 from ..reference.networks import VideoNetwork
 from .attending import attend_in_one_convolution
 from .folding import fold_batch_norms
@@ -22,6 +22,7 @@ from .joining import FusedJoiningConv2d, join_where_they_lie
 from .phases import compute_in_phases
 from .pooling import pool_otherwise
 from .rectified import rectify
+from .tiled import convolve_in_tiles
 from .winograd import WinogradConvTranspose2d, filter_by_winograd
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -37,9 +38,9 @@ class Acceleration:
     replaced: how many blocks of each kind run fused. left: what stays as it was, and why. folded: batch norms that
     their convolutions do. phased: convolutions to few channels that compute several pixels at once. rectified:
     convolutions that do the ReLU, or the sum and the ReLU, after them. filtered: convolutions by Winograd's method.
-    joined: 1x1 convolutions of several pictures that are not concatenated. attended: ESTRNN's attention, done by the
-    convolution after it. pooled: poolings as a maximum or a convolution. convolved: on a GPU, convolutions with what
-    follows them in one kernel or one pass.
+    tiled: convolutions by AMX's tiles where pictures are wide. joined: 1x1 convolutions of several pictures that are
+    not concatenated. attended: ESTRNN's attention, done by the convolution after it. pooled: poolings as a maximum or a
+    convolution. convolved: on a GPU, convolutions with what follows them in one kernel or one pass.
     """
 
     device: torch.device
@@ -50,6 +51,7 @@ class Acceleration:
     phased: int
     rectified: int
     filtered: int
+    tiled: int
     joined: int
     attended: int
     pooled: int
@@ -64,6 +66,7 @@ class Acceleration:
         lines += [f"  {'Conv2d to few channels':22} {self.phased:3} in phases"] if self.phased else []
         lines += [f"  {'Conv2d before ReLU':22} {self.rectified:3} fused"] if self.rectified else []
         lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.filtered:3} by Winograd's method"] if self.filtered else []
+        lines += [f"  {'Conv2d 3x3 and 5x5':22} {self.tiled:3} by tiles of their own, if wide"] if self.tiled else []
         lines += [f"  {'Conv2d of several':22} {self.joined:3} without concatenation"] if self.joined else []
         lines += [f"  {'GSA':22} {self.attended:3} in the convolution after it"] if self.attended else []
         lines += [f"  {'MaxPool2d, AvgPool2d':22} {self.pooled:3} as maximum or convolution"] if self.pooled else []
@@ -83,10 +86,10 @@ def accelerate(
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
     without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and
     steps are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, those of 1x1 concatenate
-    nothing, those to few channels compute several pixels at once, and poolings are a maximum or a convolution; but for
-    bfloat16 where AMX multiplies it, convolutions of 3x3 and 5x5 use Winograd's method where that is faster (their
-    transformed weights, four times as large, in bfloat16 fourteen, are kept beside them). Its interface and state_dict
-    are the network's, which is never changed; `.acceleration` says what was done.
+    nothing, those to few channels compute several pixels at once, and poolings are a maximum or a convolution;
+    those of 3x3 and 5x5 use Winograd's method where that is faster (their transformed weights, four times as large, in
+    bfloat16 fourteen, are kept beside them), or AMX's tiles for bfloat16 where there are any. Its interface and
+    state_dict are the network's, which is never changed; `.acceleration` says what was done.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
@@ -113,12 +116,13 @@ def accelerate(
     # Measured on CPUs: in float32, and in bfloat16 where there are bodies for it.
     wide = device.type == "cpu" and dtype == torch.float32
     native = device.type == "cpu" and not why_not_fused(like, only="cpu")
-    winograd = native and saves_time(dtype)
+    winograd = native and uses_winograd(dtype)
     rectified = rectify(fast, dtype) if device.type == "cpu" else 0
     on_gpu = have_a_body(like)
     convolved = fuse_convolutions(fast) if on_gpu else 0
     phased = compute_in_phases(fast) if wide or native else 0
     filtered = filter_by_winograd(fast, dtype) if winograd else 0
+    tiled = convolve_in_tiles(fast) if native and not winograd else 0
     if isinstance(fast, VideoNetwork):
         fast.compute_in(dtype, layout)
     else:
@@ -133,9 +137,8 @@ def accelerate(
     if on_gpu:
         lay_out_weights(fast)
     left |= capture_steps(fast, device)
-    fast.acceleration = Acceleration(
-        device, dtype, layout, replaced, folded, phased, rectified, filtered, joined, attended, pooled, convolved, left
-    )
+    done = folded, phased, rectified, filtered, tiled, joined, attended, pooled, convolved
+    fast.acceleration = Acceleration(device, dtype, layout, replaced, *done, left)
     return fast
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .. import ops
-from ..ops.convolution import saves_time
+from ..ops.convolution import uses_winograd
 from ..reference.modules import JoiningConv2d
 
 # In bfloat16 it wins from so many channels on without AMX, and up to so many outputs with it: the more there are of
@@ -26,7 +26,7 @@ def join_where_they_lie(network: nn.Module, dtype: torch.dtype) -> int:
     """Makes every plain 1x1 convolution of `network` that may read several pictures do so without a concatenation, in
     place, where that is faster in this type -> how many there are."""
     found = [module for module in network.modules() if type(module) is JoiningConv2d and _is_plain(module)]
-    if dtype == torch.bfloat16 and saves_time(dtype):
+    if dtype == torch.bfloat16 and uses_winograd(dtype):
         found = [conv for conv in found if conv.in_channels >= ENOUGH_FOR_DOTS]
     elif dtype == torch.bfloat16:
         found = [conv for conv in found if conv.out_channels <= MOST_FOR_TILES]

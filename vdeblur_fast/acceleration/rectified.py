@@ -10,7 +10,7 @@ from torch import nn
 
 from ..device import cpu_is_fast_at
 from ..reference.modules import StridedConv2d
-from ..reference.networks.strcnn import ResidualBlock
+from ..reference.networks.strcnn import STRCNN, ResidualBlock
 from ..reference.networks.unet import UNet
 from .folding import FoldedAway, FoldedConv2d
 
@@ -80,6 +80,13 @@ class RectifiedUNet(UNet):
         return self.convs[i](x)
 
 
+class RectifiedSTRCNN(STRCNN):
+    """STRCNN, the last of whose convolutions does the ReLU itself."""
+
+    def hand_on(self, y: torch.Tensor) -> torch.Tensor:
+        return self.pass_on(y)
+
+
 class RectifiedAway(nn.ReLU):
     """A ReLU that the convolution before it does: gives back what it is given."""
 
@@ -110,6 +117,9 @@ def rectify(network: nn.Module, dtype: torch.dtype) -> int:
             count += _in_chain([child for child in module if not isinstance(child, FoldedAway)])
         elif type(module) is ResidualBlock and type(module.body[3]) is FoldedConv2d:
             module.__class__, module.body[3].__class__ = FusedResidualBlock, AddedFoldedConv2d
+            count += 1
+        elif type(module) is STRCNN and type(module.pass_on) is nn.Conv2d:
+            module.__class__, module.pass_on.__class__ = RectifiedSTRCNN, RectifiedConv2d
             count += 1
         elif type(module) is UNet and all(type(conv) is nn.Conv2d for conv in module.convs):
             module.__class__ = RectifiedUNet

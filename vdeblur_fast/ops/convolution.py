@@ -41,10 +41,10 @@ def convolution(
     5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications and an error up to twice PyTorch's;
     in bfloat16 by F(6x6, 3x3) and F(4x4, 5x5), in float32 too until the result is rounded, with a fifth and a sixth of
     them. Where a pixel is not finite, so is the result up to three pixels, in bfloat16 five, further than by the
-    definition. Nothing is concatenated, and the result is written once. Where AMX multiplies bfloat16 nothing but 1x1
-    of several pictures is computed so; the rest is oneDNN's. Weights are packed when first seen, and when
-    their values have changed. On a GPU one kernel does all of it for 3x3 of up to 128 channels in 16 bits, for few
-    inputs and for up to four outputs; else the convolution is cuDNN's, and all that follows it is one pass.
+    definition. Nothing is concatenated, and the result is written once. Where AMX multiplies bfloat16 all are
+    computed as defined by its tiles, but for 1x1 of one picture, which is oneDNN's. Weights are packed when first seen,
+    and when their values have changed. On a GPU one kernel does all of it for 3x3 of up to 128 channels in 16 bits,
+    for few inputs and for up to four outputs; else the convolution is cuDNN's, and all that follows it is one pass.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.
@@ -139,7 +139,8 @@ def _on_reference(inputs: list[Tensor], *rest: Any) -> Tensor:
     return outputs(inputs, *rest).copy_(reference(inputs, *rest))
 
 
-def _pack(sizes: tuple[int, ...], parameters: Sequence[Tensor]) -> Tensor:
+def _pack(how: tuple[tuple[int, ...], str], parameters: Sequence[Tensor]) -> Tensor:
+    sizes, _ = how
     addresses, module = [p.data_ptr() for p in parameters], native.module()
     packed = torch.empty(module.convolution_pack(sizes, *addresses, 0))
     module.convolution_pack(sizes, *addresses, packed.data_ptr())
@@ -164,7 +165,7 @@ def on_cpu(
     inputs = [native.channels_side_by_side(x) for x in inputs if x.shape[1]]
     other = None if other is None else native.channels_side_by_side(other)
     sizes = weight.shape[1], y.shape[1], weight.shape[-1], upscale, native.TYPES[y.dtype]
-    packed = packed_weights(sizes, [weight, bias])
+    packed = packed_weights((sizes, native.module().isa()), [weight, bias])
     native.launch(
         NAME,
         [x.data_ptr() for x in inputs],
@@ -180,15 +181,15 @@ def on_cpu(
     return y
 
 
-def saves_time(dtype: torch.dtype) -> bool:
-    """Whether the native body is any faster than oneDNN, which AMX's tiles are for."""
+def uses_winograd(dtype: torch.dtype) -> bool:
+    """Whether the native body computes 3x3 and 5x5 by Winograd's method here, and not by AMX's tiles."""
     return dtype == torch.float32 or (dtype == torch.bfloat16 and native.module().isa() != "amx")
 
 
-def _joins_in_tiles(inputs: Sequence[Tensor], weight: Tensor | None) -> bool:
+def _joins_in_tiles(inputs: Sequence[Tensor]) -> bool:
     """Whether AMX's tiles take the pictures where they lie (csrc/cpu/pointwise_tiles.inl), which saves concatenating
     them: whole pairs of channels, and as many beyond whole tiles in all that have any."""
-    if weight is None or weight.shape[-1] != 1 or len(inputs) < 2:
+    if len(inputs) < 2:
         return False
     rests = {x.shape[1] % TILE for x in inputs} - {0}
     return len(rests) < 2 and not any(rest % 2 for rest in rests)
@@ -204,13 +205,14 @@ def cpu_why_not(
 ) -> list[str]:
     x = first_of(inputs)
     reasons = native.why_not(x)
-    if not reasons and not saves_time(x.dtype) and not _joins_in_tiles(inputs, weight):
-        reasons.append("AMX computes bfloat16 as defined sooner")
     if weight is None:
         return reasons
+    pointwise = weight.shape[-1] == 1
+    if not reasons and pointwise and not uses_winograd(x.dtype) and not _joins_in_tiles(inputs):
+        reasons.append("oneDNN's 1x1 of such pictures in bfloat16 is as fast with AMX")
     if weight.shape[-1] not in KERNELS:
         reasons.append(f"takes kernels of 1x1, 3x3 and 5x5, got {weight.shape[-2]}x{weight.shape[-1]}")
-    if weight.shape[-1] == 1 and upscale != 1:
+    if pointwise and upscale != 1:
         reasons.append(f"takes no pixel shuffle after a kernel of 1x1, got upscale {upscale}")
     if not weight.shape[1]:
         reasons.append("takes at least one channel")

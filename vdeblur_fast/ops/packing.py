@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from . import native
@@ -17,11 +18,11 @@ MOST_IDLE_BYTES = 2**28
 @dataclass(frozen=True)
 class _Kept:
     packed: Tensor
-    copies: list[Tensor]  # of the tensors, as they came
+    copies: list[Tensor]  # of the tensors, in their memory order
     owner: Callable[[], Tensor | None]  # whose weights they are: None when nobody holds them any more
 
     def is_of(self, tensors: Sequence[Tensor]) -> bool:
-        if any(copy.dtype != tensor.dtype for copy, tensor in zip(self.copies, tensors, strict=True)):
+        if any(_form(copy) != _form(tensor) for copy, tensor in zip(self.copies, tensors, strict=True)):
             return False
         bytes = [tensor.nbytes for tensor in tensors]
         return native.module().same_bytes(_addresses(self.copies), _addresses(tensors), bytes)
@@ -44,7 +45,7 @@ class PackedWeights:
     def __call__(self, sizes: tuple[int, ...], tensors: Sequence[Tensor]) -> Tensor:
         """The tensors, of any floating type, packed; those of `sizes` have all the same shapes."""
         with self._lock:
-            return self._find(sizes, tensors[0], [tensor.contiguous() for tensor in tensors])
+            return self._find(sizes, tensors[0], [_dense(tensor) for tensor in tensors])
 
     def _find(self, sizes: tuple[int, ...], owner: Tensor, tensors: Sequence[Tensor]) -> Tensor:
         key = sizes, owner.data_ptr()
@@ -69,6 +70,16 @@ class PackedWeights:
                 return
             del self._kept[key]
             total -= size
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """The tensor itself where it is contiguous or channels last, else a copy."""
+    dense = tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
+    return tensor if dense else tensor.contiguous()
+
+
+def _form(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...]]:
+    return tensor.dtype, tensor.stride()
 
 
 def _addresses(tensors: Sequence[Tensor]) -> list[int]:

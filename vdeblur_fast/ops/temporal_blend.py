@@ -13,11 +13,12 @@ from . import cuda, dispatch, native, triton
 from .checks import check_kernel, check_pixels, check_shape, check_together
 from .convolution import cpu_why_not as convolution_why_not
 from .convolution import on_cpu as convolution
+from .convolution import uses_winograd
 from .registration import operator
 
 NAME = "temporal_blend"
-# Channels of a frame from which on our own convolution wins on the CPU.
-ENOUGH = {torch.float32: 8, torch.bfloat16: 64}
+# Channels of a frame from which on our own convolution wins on the CPU, and where AMX multiplies bfloat16.
+ENOUGH, ENOUGH_FOR_TILES = {torch.float32: 8, torch.bfloat16: 64}, 16
 
 
 def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, beta: Tensor) -> Tensor:
@@ -92,7 +93,8 @@ def _on_cpu(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, bet
 def _similarity(pair: list[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
     """The convolution over a pair of frames; on the CPU."""
     x = pair[0]
-    if not convolution_why_not(pair, weight) and x.shape[1] >= ENOUGH[x.dtype]:
+    enough = ENOUGH[x.dtype] if uses_winograd(x.dtype) else ENOUGH_FOR_TILES
+    if not convolution_why_not(pair, weight) and x.shape[1] >= enough:
         similarity = convolution(pair, weight, bias)
         return similarity if x.stride(1) == 1 else similarity.contiguous()
     pair = torch.cat(pair, 1)
