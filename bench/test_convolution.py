@@ -33,6 +33,23 @@ IN_BF16 = [
     (192, 64, 3, 48, 80),  # david-small at 320x192
     (128, 128, 3, 24, 40),
 ]
+IN_TILES = [
+    (64, 64, 3, 180, 320),
+    (128, 64, 5, 180, 320),
+    (80, 80, 3, 90, 160),
+    (40, 40, 3, 90, 160),
+    (16, 16, 3, 360, 640),
+    (16, 16, 3, 192, 320),
+    (48, 16, 3, 192, 320),
+    (96, 32, 3, 96, 160),
+    (32, 32, 3, 180, 320),
+]
+
+
+BY_DTYPE = {
+    torch.float32: SIZES,
+    torch.bfloat16: IN_BF16 if DEVICE == "cuda" or uses_winograd(torch.bfloat16) else IN_TILES,
+}
 
 
 def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor) -> None:
@@ -47,7 +64,7 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
             return convolution([x], conv.weight, conv.bias, activation="relu")
 
     else:
-        assert fast.acceleration.filtered == 1
+        assert fast.acceleration.filtered + fast.acceleration.tiled == 1
     y = plain(x)
     pixels = x if isinstance(conv, nn.ConvTranspose2d) else y
     operations = 2 * pixels[0, 0].numel() * conv.weight.numel()
@@ -57,12 +74,10 @@ def compare_layers(compare, name: str, layers: list[nn.Module], x: torch.Tensor)
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("sizes", "dtype"),
-    [(sizes, torch.float32) for sizes in SIZES] + [(sizes, torch.bfloat16) for sizes in IN_BF16],
+    [(sizes, dtype) for dtype, all_sizes in BY_DTYPE.items() for sizes in all_sizes],
     ids=lambda s: TYPES[s] if s in TYPES else "{}to{}k{}-{}x{}".format(*s[:3], s[4], s[3]),
 )
 def test_convolution(compare, sizes, dtype):
-    if DEVICE == "cpu" and not uses_winograd(dtype):
-        pytest.skip(f"AMX computes {TYPES[dtype]} as defined")
     inputs, outputs, kernel, height, width = sizes
     x = torch.randn(1, inputs, height, width, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
     name = f"convolution {inputs} to {outputs} {kernel}x{kernel} {width}x{height} and ReLU-{TYPES[dtype]}"

@@ -162,8 +162,8 @@ def test_narrow_pictures_join_in_tiles(body, fences, sizes, layout, adds):
     check_values(*functions, given(*sizes, 1, layout=layout, dtype=torch.bfloat16, adds=adds))
 
 
-# By AMX's tiles: rows of which the middle is read where it lies, and others; rows of taps that are whole tiles deep, not
-# quite, and less than one; whole tiles of outputs, and not.
+# By AMX's tiles: rows of which the middle is read where it lies, and others; rows of taps that are whole tiles deep,
+# not quite, and less than one; whole tiles of outputs, and not.
 IN_TILES = [sizes for sizes in SIZES if sizes[5] > 1] + [
     (1, (64,), 64, 5, 160, 3, 1),
     (2, (32,), 40, 4, 129, 3, 1),
