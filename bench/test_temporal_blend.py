@@ -39,15 +39,18 @@ def test_temporal_blend_after_its_convolution(compare, size, dtype):
     compare(Case(name, fast, reference, (current, previous, torch.tensor(0.1)), 4 * current.nbytes, 0))
 
 
+@pytest.mark.parametrize("layout", ["", "-nhwc"], ids=["nchw", "nhwc"])
 @pytest.mark.parametrize("dtype", TYPES, ids=TYPES.get)
 @every_size
-def test_temporal_blend(compare, size, dtype):
+def test_temporal_blend(compare, size, dtype, layout):
     if DEVICE == "cpu" and not cpu_is_fast_at(TYPES[dtype]):
         pytest.skip(f"this processor multiplies no {TYPES[dtype]}")
     current, previous = frames(2, size, dtype)
+    if layout:
+        current, previous = (x.contiguous(memory_format=torch.channels_last) for x in (current, previous))
     weight = torch.randn(CHANNELS, 2 * CHANNELS, KERNEL, KERNEL, device=DEVICE) / (KERNEL * (2 * CHANNELS) ** 0.5)
     parameters = weight, torch.randn(CHANNELS, device=DEVICE), torch.tensor(0.1, device=DEVICE)
     inputs = current, previous, *(parameter.to(dtype) for parameter in parameters)
     operations = 2 * current[0, 0].numel() * weight.numel()
-    name = f"temporal_blend c{CHANNELS}-{size[1]}x{size[0]}-{TYPES[dtype]}"
+    name = f"temporal_blend c{CHANNELS}-{size[1]}x{size[0]}-{TYPES[dtype]}{layout}"
     compare(Case(name, operator, whole_reference, inputs, 3 * current.nbytes, operations))

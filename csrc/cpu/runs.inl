@@ -28,8 +28,17 @@ VDEBLUR_INLINE V load(const uint16_t* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 VDEBLUR_INLINE void store(uint16_t* p, V v) {
+#if defined(VDEBLUR_ON_HOST)
   store8(p, _mm512_castps512_ps256(v));
   store8(p + 8, _mm512_extractf32x8_ps(v, 1));
+#else
+  const __m512i bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i nearest_even = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  const __m512i whole = _mm512_mask_mov_epi32(nearest_even, nan, _mm512_set1_epi32(0x7fc00000));
+  const __m256i half = _mm512_cvtepi32_epi16(_mm512_srli_epi32(whole, 16));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), half);
+#endif
 }
 #elif VDEBLUR_WIDTH == 8
 VDEBLUR_INLINE V load(const uint16_t* p) { return load8(p); }

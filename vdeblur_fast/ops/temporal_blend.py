@@ -96,7 +96,7 @@ def _similarity(pair: list[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
     enough = ENOUGH[x.dtype] if uses_winograd(x.dtype) else ENOUGH_FOR_TILES
     if not convolution_why_not(pair, weight) and x.shape[1] >= enough:
         similarity = convolution(pair, weight, bias)
-        return similarity if x.stride(1) == 1 else similarity.contiguous()
+        return similarity if x.stride(1) == 1 else native.channels_apart(similarity)
     pair = torch.cat(pair, 1)
     return conv2d(pair, weight.to(pair), bias.to(pair), padding=weight.shape[-1] // 2)
 
