@@ -54,8 +54,8 @@ def channels_side_by_side(x: torch.Tensor) -> torch.Tensor:
 
 
 def channels_apart(x: torch.Tensor) -> torch.Tensor:
-    """A contiguous copy of frames whose channels are side by side: by transposing matrices, which takes PyTorch a third of
-    the time that `contiguous` does."""
+    """A contiguous copy of frames whose channels are side by side: by transposing matrices, which takes PyTorch a third
+    of the time that `contiguous` does."""
     y = torch.empty(x.shape, dtype=x.dtype)
     for frame, copy in zip(x, y, strict=True):
         copy.flatten(1).copy_(frame.permute(1, 2, 0).flatten(0, 1).t())
