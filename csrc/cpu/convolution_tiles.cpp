@@ -1,8 +1,9 @@
 // Strips of frames in parallel, row by row.
 //
-// The rows that a kernel sees are kept in a ring, pixel by pixel with the channels of all pictures side by side, zeros left
-// and right of the frame. So what a row of taps sees lies in one piece, and the next pixel's piece begins a pixel later:
-// 16 of them are a tile as they lie, and only the last tile of a piece may not be whole, whatever the channels.
+// What a row of taps sees of a row of pixels, channels side by side, lies in one piece, and the next pixel's piece begins a
+// pixel later: 16 of them are a tile as they lie, whatever the channels. Wide rows of one picture are read where they are,
+// but for both ends. Those, narrow rows and several pictures are copied first, with zeros left and right of the frame, to a
+// ring of as many rows as the kernel has.
 #include "convolution_tiles.h"
 
 #include <omp.h>
@@ -19,11 +20,11 @@ namespace vdeblur::amx {
 namespace {
 
 constexpr int64_t kStripRows = 16, kLeastRows = 4;
-constexpr int64_t kMostTiles = 4;    // of pixels at once
+constexpr int64_t kMostTiles = 4;  // of results at once
 constexpr int64_t kBlockOutputs = 2 * kColumns;
-constexpr int64_t kEdge = 2, kWide = 8;  // tiles at an edge of a row; a row with that many
-constexpr int64_t kMostKernel = 5;   // rows of taps
-constexpr int64_t kLine = 16;        // floats, so that what is aligned can be found in what is not
+constexpr int64_t kWide = 8, kEnd = 2;  // tiles of a row that is wide, and of each of its ends
+constexpr int64_t kMostKernel = 5;      // rows of taps
+constexpr int64_t kLine = 16;           // floats, so that what is aligned can be found in what is not
 
 // bfloat16 as they are stored.
 using Half = uint16_t;
@@ -59,10 +60,10 @@ struct TilePlan {
   const Convolution& op;
   TilePlaces at;
   const float* packed;
-  int64_t strips;        // of a frame
-  int64_t tiles;         // of pixels, in a row
+  int64_t strips;            // of a frame
+  int64_t tiles;             // of pixels, in a row
   int64_t inner, inner_end;  // of these, those that are read where they lie
-  Half* zeros = nullptr;  // a row of them
+  Half* zeros = nullptr;     // a row of them
   float* threads = nullptr;
 
   int64_t margin() const { return at.n.kernel / 2; }
@@ -79,14 +80,14 @@ TilePlan lay_out(const Convolution& op) {
   const int64_t tiles = divide_up(x.width, kRows);
   TilePlan k{op, {op.sizes}, aligned(op.packed), 0, tiles, tiles, tiles};
   const bool together = op.count == 1 && x.channels == k.at.pixel() && x.pixel_stride == k.at.pixel();
-  if (together && tiles >= kWide) k.inner = kEdge, k.inner_end = tiles - kEdge;
+  if (together && tiles >= kWide) k.inner = kEnd, k.inner_end = tiles - kEnd;
   k.strips = std::clamp<int64_t>(strips / x.batch, 1, most);
   k.threads = aligned(op.workspace);
   k.zeros = reinterpret_cast<Half*>(k.threads + op.threads * k.each());
   return k;
 }
 
-// A thread's part of the workspace, and the shape that its tiles have.
+// A thread's part of the workspace.
 struct TileRoom {
   const TilePlan& k;
   float* at;
@@ -108,13 +109,12 @@ struct TileRoom {
 #include "on_amx.h"
 
 namespace vdeblur::amx {
-namespace {
 #if !defined(__x86_64__)
+namespace {
 // Never called: there are no tiles.
 void convolve_strip(const TilePlan&, int64_t, int64_t, int64_t, TileRoom&) {}
-#endif
-
 }  // namespace
+#endif
 
 int64_t packed_size(const ConvolutionSizes& sizes) { return TilePlaces{sizes}.size(); }
 
