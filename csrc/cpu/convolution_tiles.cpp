@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "aligned.h"
 #include "amx.h"
 #include "bfloat16.h"
 #include "huge_pages.h"
@@ -24,15 +25,9 @@ constexpr int64_t kMostTiles = 4;  // of results at once
 constexpr int64_t kBlockOutputs = 2 * kColumns;
 constexpr int64_t kWide = 8, kEnd = 2;  // tiles of a row that is wide, and of each of its ends
 constexpr int64_t kMostKernel = 5;      // rows of taps
-constexpr int64_t kLine = 16;           // floats, so that what is aligned can be found in what is not
 
 // bfloat16 as they are stored.
 using Half = uint16_t;
-
-template <class T>
-T* aligned(T* p) {
-  return reinterpret_cast<T*>(round_up(int64_t(reinterpret_cast<uintptr_t>(p)), 4 * kLine));
-}
 
 // Where things stand in the packed parameters: phase by phase, block of outputs by block, biases and the weights (row of
 // taps, part of a piece, tile of outputs, pair of the part's numbers, output, 2). A part is a tile of pixels deep. The last

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "aligned.h"
 #include "amx.h"
 #include "bfloat16.h"
 #include "isa.h"
@@ -52,13 +53,6 @@ struct Places {
     return at;
   }
 };
-
-// Of kLine floats, so that what is aligned can be found in what is not.
-constexpr int64_t kLine = 16;
-template <class T>
-T* aligned(T* p) {
-  return reinterpret_cast<T*>(round_up(int64_t(reinterpret_cast<uintptr_t>(p)), 4 * kLine));
-}
 
 // Halves of one frequency of a group of tiles. A line is left out, or those of some sizes would all share one place of the
 // cache.
