@@ -98,9 +98,9 @@ inline __attribute__((always_inline)) void tile_multiply() {
 }
 #endif
 
-// As long as it lives a thread's tiles are those of `configuration(rest, depth)`, if they are `wanted`; then what they were, for
-// PyTorch's own kernels may be in the middle of something with the tiles that they have configured. It waits for all that
-// was stored: once a thread.
+// As long as it lives a thread's tiles are those of `configuration(rest, depth)`, if they are `wanted`; then what they were,
+// for PyTorch's own kernels may be in the middle of something with the tiles that they have configured. It waits for all
+// that was stored: once a thread.
 class Configured {
  public:
 #if defined(VDEBLUR_ON_HOST) || defined(__x86_64__)
