@@ -23,7 +23,15 @@ class ESTRNN(VideoNetwork):
     future = 2
     multiple = 4
     minimum = 4
-    carriers = ("extract.[024].*", "align.fuse.*", "align.conv.*", "attention.fuse.*", "reconstruct.*")
+    carriers = (
+        "extract.[024].*",
+        "extract.[13].fuse.*",
+        "align.blocks.0.fuse.*",
+        "align.fuse.*",
+        "align.conv.*",
+        "attention.fuse.*",
+        "reconstruct.*",
+    )
     untiled = "its attention averages over the whole frame"
 
     def __init__(self, features: int, blocks: int, activation: str = "gelu"):
@@ -53,6 +61,8 @@ class ESTRNN(VideoNetwork):
     def start_from_identity(self) -> None:
         """Weights that carry the pixels of the current frame, 4 x 4 of them in a place at a quarter of the resolution,
         through the first channels of everything, as large as features are: the network gives back what it is given.
+        Of the cell's blocks they pass the first alone; what the others write reaches the image by way of the fusion,
+        which begins with zeros for it, so that they are free to learn.
 
         Raises ValueError where the features are fewer than those pixels.
         """
@@ -66,15 +76,15 @@ class ESTRNN(VideoNetwork):
         nn.init.zeros_(head.weight)
         for layer, count in ((stem, 3), (down1, 12), (down2, 48), (fuse, 48), (conv, 48), (self.attention.fuse, 48)):
             layer.weight[:count] = 0
-        for block, count in ((rdb1, 3), (rdb2, 12), *((block, 48) for block in self.align.blocks)):
+        for block, count in ((rdb1, 3), (rdb2, 12), (self.align.blocks[0], 48)):
             block.fuse.weight[:count] = 0
         for up, count in ((up1, 12), (up2, 3)):
             up.weight[:, :count] = 0
-        last, centre = fuse.in_channels - conv.in_channels, self.attention.fuse.in_channels - conv.in_channels
+        centre = self.attention.fuse.in_channels - conv.in_channels
         for c in full:
             stem.weight[c, c, 2, 2], head.weight[c, c, 2, 2] = FRAME, 1 / FRAME
         for c in quarter:
-            fuse.weight[c, last + c] = conv.weight[c, c, 1, 1] = self.attention.fuse.weight[c, centre + c] = 1
+            fuse.weight[c, c] = conv.weight[c, c, 1, 1] = self.attention.fuse.weight[c, centre + c] = 1
         for down, up, channels in ((down1, up2, full), (down2, up1, half)):
             for c in channels:
                 for phase, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):

@@ -62,6 +62,17 @@ def test_the_start_from_identity_gives_back_the_clip_and_can_learn():
     assert all(weight.grad.any() for weight in network.parameters())
 
 
+@torch.no_grad()
+def test_at_the_start_all_blocks_but_the_first_are_free():
+    torch.manual_seed(0)
+    network = ESTRNN(12, 3).eval()
+    network.start_from_identity()
+    for weight in network.align.blocks[1:].parameters():
+        weight.normal_(0, 0.3)
+    clip = torch.rand(1, 4, 3, 8, 12)
+    torch.testing.assert_close(network(clip), clip, rtol=0, atol=1e-5)
+
+
 def test_too_few_features_for_the_identity_are_said():
     with pytest.raises(ValueError, match="features=12 or more to pass through, got 8"):
         ESTRNN(8, 1).start_from_identity()
