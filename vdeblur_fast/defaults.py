@@ -2,3 +2,4 @@
 
 DEFAULT_NETWORK = "mmp-rnn-tiny"
 MOST_STRENGTH = 2.0
+ENSEMBLES = (1, 2, 4)

@@ -173,7 +173,7 @@ class GSTANet(VideoNetwork):
         return entry._replace(frame=None, skip=None, features=None, deep=None)
 
     def chosen(self, state: Choice) -> list[int]:
-        picks = state.picks[0].tolist() if state.picks is not None else [True] * len(state.offsets)
+        picks = state.picks.any(0).tolist() if state.picks is not None else [True] * len(state.offsets)
         return [offset for offset, picked in zip(state.offsets, picks, strict=True) if picked]
 
     def blur_masks(self, entry: Entry) -> list[torch.Tensor]:

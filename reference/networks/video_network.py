@@ -59,7 +59,7 @@ class VideoNetwork(nn.Module):
 
     def chosen(self, state: Any) -> list[int] | None:
         """The neighbours of the last image, as offsets in frames, from the state that `decode` returned with it; None
-        where the network always uses the whole window. Of the first clip, where there are several."""
+        where the network always uses the whole window. Of several clips, those of any."""
         return None
 
     def limit(self, frames: int | None = None, lookahead: int | None = None) -> None:

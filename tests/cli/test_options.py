@@ -40,6 +40,12 @@ def test_whole_numbers_out_of_range(mistake, option, text):
     assert f"{option} must be a whole number from 1" in mistake("run", "in.mp4", "out.mp4", option, text)
 
 
+@pytest.mark.parametrize("text", ["0", "3", "2.0", "all", ""])
+def test_an_ensemble_of_a_number_that_there_is_not(mistake, text):
+    sentence = mistake("run", "in.mp4", "out.mp4", "--ensemble", text)
+    assert sentence.startswith("--ensemble must be one of 1, 2, 4, got")
+
+
 def test_a_model_that_comes_close():
     with pytest.raises(UnknownNetwork, match=r"'mmp-rnn-a9b10'; did you mean .*mmp-rnn-a9b10c18"):
         check_model("mmp-rnn-a9b10")

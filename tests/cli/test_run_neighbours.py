@@ -29,11 +29,11 @@ def weights_of(tmp_path_factory):
 @pytest.mark.parametrize(
     "name", ["gsta-net-small", "gsta-net1", "gsta-net5", "david-small-internal", "cnn", "strcnn-dtb"]
 )
-@pytest.mark.parametrize("frames", [1, 3])
-def test_every_system_runs_on_odd_sizes(vdeblur, weights_of, tmp_path, name, frames):
+@pytest.mark.parametrize(("frames", "options"), [(1, []), (3, []), (2, ["--ensemble", "2"])], ids=str)
+def test_every_system_runs_on_odd_sizes(vdeblur, weights_of, tmp_path, name, frames, options):
     clip = write_video(tmp_path / "in.mkv", [image[:33, :46] for image in pictures(frames)], "ffv1")
-    out = tmp_path / "out.mkv"
-    code, _, error = vdeblur("run", clip, out, "--model", name, "--weights", weights_of(name), "--codec", "ffv1")
+    out, given = tmp_path / "out.mkv", ["--model", name, "--weights", weights_of(name), "--codec", "ffv1", *options]
+    code, _, error = vdeblur("run", clip, out, *given)
     assert (code, error) == (0, "")
     assert frame_count(out) == frames
 

@@ -185,6 +185,25 @@ def test_what_a_shrunk_network_leaves_alone_is_left_alone(network):
     assert all(np.array_equal(a, b) for a, b in zip(same, clip, strict=True))
 
 
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "strcnn-dtb"])
+@pytest.mark.parametrize(("count", "views"), [(2, [(), (1, 2)]), (4, [(), (1, 2), (1,), (2,)])])
+def test_an_ensemble_is_the_mean_over_mirror_images(name, count, views):
+    torch.manual_seed(0)
+    network, clip = build(name).eval(), clip_of(6, 33, 44)
+    sharp = list(Deblurrer(network, precision="fp32", ensemble=count, scene_cuts=False).stream(clip))
+    sides = 36 if name == "mmp-rnn-tiny" else 34
+    padded = pad(clip, [0, 0, 0, sides - 33], mode="replicate")  # as the engine does it, before anything is turned
+    alone = Deblurrer(network, precision="fp32", scene_cuts=False)
+    want = [torch.stack([y.flip(axes) for y in alone.stream([x.flip(axes) for x in padded])]) for axes in views]
+    torch.testing.assert_close(torch.stack(sharp), torch.stack(want).mean(0)[..., :33, :], rtol=1e-4, atol=1e-5)
+
+
+def test_an_ensemble_of_an_unchanging_network_changes_nothing():
+    clip = [np.asarray(frame.permute(1, 2, 0) * 255).astype(np.uint8) for frame in clip_of(5, 30, 43)]
+    same = list(Deblurrer(Unchanging(), ensemble=4).stream(clip))
+    assert all(np.array_equal(a, b) for a, b in zip(same, clip, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
 def test_arrays_come_back_as_they_went_in(network, dtype):
     full = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
@@ -257,6 +276,8 @@ def test_wrong_arguments_are_named(network):
     for shrink in (0, 1.5):
         with pytest.raises(ValueError, match="shrink must be a whole number from 1 on"):
             Deblurrer(network, shrink=shrink)
+    with pytest.raises(ValueError, match=r"ensemble must be one of 1, 2, 4 .*, got 3"):
+        Deblurrer(network, ensemble=3)
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

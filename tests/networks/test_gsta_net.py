@@ -7,6 +7,7 @@ from torch.nn.functional import conv_transpose2d, relu
 from vdeblur_fast import build
 from vdeblur_fast.reference.modules import FrameSummary
 from vdeblur_fast.reference.networks import GSTANet
+from vdeblur_fast.reference.networks.gsta_net import Choice
 
 from .test_mmp_rnn import conv
 from .test_strcnn import norm
@@ -144,6 +145,11 @@ def test_each_clip_of_a_batch_chooses_for_itself():
     together = network(clips)
     for clip, expected in zip(clips, together, strict=True):
         torch.testing.assert_close(network(clip[None])[0], expected)
+
+
+def test_what_a_batch_has_chosen_is_what_any_clip_has():
+    picks = torch.tensor([[True, False, False], [False, False, True]])
+    assert make(selection=True).chosen(Choice([-3, 1, 5], picks)) == [-3, 5]
 
 
 @torch.no_grad()

@@ -158,7 +158,7 @@ def size(frame: "Frame") -> str:
 
 
 def as_json(options: argparse.Namespace, scores: list[Score], overall: Score, paper: dict | None = None) -> str:
-    keys = ("model", "weights", "untrained", "device", "precision", "strength", "shrink", "mode")
+    keys = ("model", "weights", "untrained", "device", "precision", "strength", "shrink", "ensemble", "mode")
     settings = {key: getattr(options, key) for key in keys}
     clips = [score.report() for score in scores]
     found = {"clips": clips, "mean": overall.report(), "median_gain": round(median_gain(scores), 4)}

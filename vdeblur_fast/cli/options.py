@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..defaults import DEFAULT_NETWORK, MOST_STRENGTH
+from ..defaults import DEFAULT_NETWORK, ENSEMBLES, MOST_STRENGTH
 from ..errors import UnknownNetwork, UserError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
     add("--strength", type=strength, default=1.0, metavar="0..2", help="0 the source, 1 sharp, more: sharper still (1)")
     add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="for long blur: work K times smaller (1)")
+    add(
+        "--ensemble", type=ensemble, default=1, metavar="N", help="mean over 2 or 4 mirror images: N times the work (1)"
+    )
     add("--mode", default="stream", choices=MODES, help="a stream, or windows of 20 as papers evaluate")
     add("--frames", type=whole("--frames", 0), metavar="U", help="use at most so many neighbours (gsta-net: 5)")
     add("--lookahead", type=whole("--lookahead", 0), metavar="K", help="neighbours at most K frames ahead; 0 is causal")
@@ -82,6 +85,7 @@ def make_deblurrer(
             precision=options.precision,
             strength=options.strength,
             shrink=options.shrink,
+            ensemble=options.ensemble,
             scene_cuts=options.scene_cuts,
             mode=options.mode,
             accelerate=options.accelerate,
@@ -133,6 +137,12 @@ def strength(text: str) -> float:
             f"--strength must be between 0 (the source) and {MOST_STRENGTH:g} (twice the effect), got {text}"
         )
     return value
+
+
+def ensemble(text: str) -> int:
+    if text not in map(str, ENSEMBLES):
+        raise OptionError(f"--ensemble must be one of {', '.join(map(str, ENSEMBLES))}, got {text}")
+    return int(text)
 
 
 def number(option: str, least: float, most: float) -> Callable[[str], float]:
