@@ -25,7 +25,7 @@ from skimage.measure import blur_effect
 from tqdm import tqdm
 
 from vdeblur_fast import Deblurrer
-from vdeblur_fast.cli.options import check_model, strength, whole
+from vdeblur_fast.cli.options import check_model, ensemble, strength, whole
 from vdeblur_fast.defaults import DEFAULT_NETWORK
 from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.video import open_reader
@@ -118,13 +118,15 @@ def main(argv: list[str] | None = None) -> int | None:
     add("--weights", type=Path, metavar="FILE", help="other weights than those that ship")
     add("--strength", type=strength, default=1.0, metavar="0..2", help="as of `vdeblur run` (%(default)s)")
     add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="as of `vdeblur run` (%(default)s)")
+    add("--ensemble", type=ensemble, default=1, metavar="N", help="as of `vdeblur run` (%(default)s)")
     add("--start", type=float, default=0.0, metavar="S", help="seconds to leave out at the beginning (%(default)s)")
     add("--frames", type=whole("--frames", 1), default=24, metavar="N", help="of each clip (%(default)s)")
     add("--json", action="store_true")
     options = parser.parse_args(argv)
     check_model(options.model)
     options.out.mkdir(parents=True, exist_ok=True)
-    engine = Deblurrer(options.model, options.weights, strength=options.strength, shrink=options.shrink)
+    given = {name: getattr(options, name) for name in ("strength", "shrink", "ensemble")}
+    engine = Deblurrer(options.model, options.weights, **given)
     found = []
     for path in options.clips:
         before, after = sharpened(path, engine, options.start, options.frames)
