@@ -91,6 +91,23 @@ class ESTRNN(VideoNetwork):
                     # a transposed kernel's middle row is the only one that even pixels see, and odd ones do not
                     down.weight[4 * c + phase, c, 2 + i, 2 + j] = up.weight[4 * c + phase, c, 1 + i, 1 + j] = 1
 
+    def picture_path(self) -> dict[str, torch.Tensor]:
+        """What `start_from_identity` lets the picture pass through: by a parameter's name, True for each of its numbers
+        through which it does, and for each that would add to it what is as large as the picture itself."""
+        stem, rdb1, down1, rdb2, down2 = self.extract
+        cell, channels = self.align, 5 * self.features
+        up1, up2, head = self.reconstruct
+        held = {weight: torch.zeros_like(weight, dtype=torch.bool) for weight in self.parameters()}
+        reads = ((stem, 3), (rdb1.fuse, 3), (down1, 12), (rdb2.fuse, 12), (down2, 48), (cell.blocks[0].fuse, 48))
+        for layer, count in reads:  # nothing but the picture comes out of these
+            held[layer.weight][:count] = held[layer.bias][:count] = True
+        centre = self.attention.fuse.in_channels - channels
+        for first in range(0, cell.fuse.in_channels, channels):  # every block gives it on
+            held[cell.fuse.weight][:48, first : first + 48] = True
+        held[cell.conv.weight][:48, :48] = held[self.attention.fuse.weight][:48, centre : centre + 48] = True
+        held[up1.weight][:48, :12] = held[up2.weight][:12, :3] = held[head.weight][:, :3] = True
+        return {name: held[weight] for name, weight in self.named_parameters() if held[weight].any()}
+
     def encode(self, frame, state=None):
         own = self.extract(self.narrow(frame - 0.5))
         if state is None:

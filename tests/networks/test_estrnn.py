@@ -73,6 +73,24 @@ def test_at_the_start_all_blocks_but_the_first_are_free():
     torch.testing.assert_close(network(clip), clip, rtol=0, atol=1e-5)
 
 
+def test_where_the_picture_passes_is_all_that_the_start_needs():
+    torch.manual_seed(0)
+    network = ESTRNN(12, 3).eval()
+    network.start_from_identity()
+    clip, held = torch.rand(1, 4, 3, 8, 12), network.picture_path()
+    names = dict(network.named_parameters())
+    assert all(names[name].shape == mask.shape and mask.any() for name, mask in held.items())
+    for layer in ("align.fuse", "align.conv", "attention.fuse", "reconstruct.0", "reconstruct.1", "reconstruct.2"):
+        mask, weight = held[f"{layer}.weight"], names[f"{layer}.weight"]
+        assert not mask.all()
+        assert weight.masked_fill(mask, 0).abs().sum() < weight.abs().sum()
+    with torch.no_grad():
+        for name, weight in names.items():  # nothing that is held reaches the image from anywhere else
+            kept = held.get(name, torch.zeros_like(weight, dtype=torch.bool))
+            weight.mul_(kept | name.startswith(("align.blocks", "hidden", "attention.gate", "attention.pointwise")))
+        torch.testing.assert_close(network(clip), clip, rtol=0, atol=1e-5)
+
+
 def test_too_few_features_for_the_identity_are_said():
     with pytest.raises(ValueError, match="features=12 or more to pass through, got 8"):
         ESTRNN(8, 1).start_from_identity()

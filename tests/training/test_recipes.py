@@ -1,6 +1,7 @@
 """The recipes: the papers' settings, and what is trained with what."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -41,6 +42,29 @@ def test_estrnn_has_the_charbonnier_alone():
     assert recipe.frames == 8
     with pytest.raises(UserError, match="has no use for an MMP-Net"):
         recipe.make_task(magnitude="some.safetensors")
+
+
+def test_what_is_held_stays_and_everything_else_learns():
+    torch.manual_seed(0)
+    recipe = replace(find("estrnn-c70b7-short"), hold_picture=True, optimizer="muon")
+    task = recipe.make_task()
+    held, optimizer = task.network.picture_path(), recipe.make_optimizer(task)
+    before = {name: weight.clone() for name, weight in task.network.named_parameters()}
+    clip = {name: torch.rand(1, 5, 3, 16, 16) for name in ("blurry", "sharp")}
+    for _ in range(3):
+        optimizer.zero_grad()
+        task(clip)["loss"].backward()
+        optimizer.step()
+    for name, weight in task.network.named_parameters():
+        moved = weight != before[name]
+        mask = held.get(name, torch.zeros_like(moved))
+        assert not (moved & mask).any()
+        assert mask.all() or (moved & ~mask).float().sum() > 0.9 * (~mask).sum()
+
+
+def test_what_cannot_be_held_is_said():
+    with pytest.raises(UserError, match="hold_picture: STRCNN does not say where its picture passes; leave it out"):
+        replace(find("strcnn-short"), hold_picture=True).make_task()
 
 
 def test_strcnn_is_trained_as_the_paper_says():

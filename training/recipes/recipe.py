@@ -37,18 +37,19 @@ class Recipe:
     """How one network is trained. The defaults are those of MMP-RNN (section 4.2); `ours` names what no paper
     says.
 
-    network: name for `vdeblur_fast.build`. frames, crop: size of a training clip. batch: clips of a step,
-    over all processes. steps: optimizer steps. warmup: of them, with rising learning rate. clip_norm: largest
-    norm of the gradient. ema: decay of the averaged weights. ends: train on the frames with all neighbours
-    ("valid") or on all. *_weight, channels, distance, fidelity: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net
-    that is trained before. identity_start: start from a network that gives back its input, where the network
-    can. skip_rate: part of the learning rate that the weights get which carry the picture itself (the network's
-    `carriers`); they start as the identity, and all of them act on the same few pixels, so that at the full rate they
-    drown what the rest learns. optimizer: "muon" steps the kernels between feature maps by Muon, everything else by
-    Adam. centred_kernels: those of Muon stay centred and of the size that they start with. still_norms: batch norms
-    keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales and shifts. degraded:
-    some of the blurry clips get noise and compression. varied: synthesised clips are of every kind (see
-    `synthesis.Variety`).
+    network: name for `vdeblur_fast.build`. frames, crop: size of a training clip. batch: clips of a step, over all
+    processes. steps: optimizer steps. warmup: of them, with rising learning rate. clip_norm: largest norm of the
+    gradient. ema: decay of the averaged weights. ends: train on the frames with all neighbours ("valid") or on all.
+    *_weight, channels, distance, fidelity: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net that is trained
+    before. identity_start: start from a network that gives back its input, where the network can. skip_rate: part of
+    the learning rate that the weights get which carry the picture itself (the network's `carriers`); they start as the
+    identity, and all of them act on the same few pixels, so that at the full rate they drown what the rest learns.
+    hold_picture: instead, what the picture passes through (the network's `picture_path`) does not learn at all, and the
+    rest of the carriers at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by Muon,
+    everything else by Adam. centred_kernels: those of Muon stay centred and of the size that they start with.
+    still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales
+    and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every
+    kind (see `synthesis.Variety`).
 
     kind: "deblur" has MMP-RNN's loss; "squared" the squared error, and `weight_penalty` times the squared length of all
     weights; "restoration" and "selection" are GSTA's, with `mask_weight` and `mask_threshold` for the blur masks and
@@ -86,6 +87,7 @@ class Recipe:
     magnitude_network: str | None = None
     identity_start: bool = False
     skip_rate: float = 1.0
+    hold_picture: bool = False
     optimizer: Literal["adam", "muon"] = "adam"
     centred_kernels: bool = False
     still_norms: bool = False
@@ -127,6 +129,8 @@ class Recipe:
             load_file(network, init, self.network)
         for name, weight in network.named_parameters():
             weight.requires_grad_(not any(fnmatch(name, pattern) for pattern in self.frozen))
+        if self.hold_picture:
+            hold(network)
         task = self._task(network, magnitude)
         task.still_norms = self.still_norms
         return task
@@ -229,7 +233,10 @@ class Recipe:
 
     def _group(self, network: nn.Module, name: str, weight: nn.Parameter) -> str:
         """Muon is for what lies between feature maps: not what reads or writes a picture, and nothing narrow."""
-        if self.skip_rate != 1 and any(fnmatch(name, part) for part in getattr(network, "carriers", ())):
+        carries = any(fnmatch(name, part) for part in getattr(network, "carriers", ()))
+        if carries and self.hold_picture:  # a step of Muon's has no zeros
+            return "rest"
+        if carries and self.skip_rate != 1:
             return "skip"
         between = weight.ndim == 4 and min(weight.shape[:2]) >= 8 and "head" not in name
         return "kernels" if self.optimizer == "muon" and between else "rest"
@@ -274,3 +281,16 @@ def _middle(weight: torch.Tensor, like: torch.Tensor | None) -> torch.Tensor:
     if like is None or weight.ndim != 4 or weight.shape[1] <= like.shape[1]:
         return weight
     return weight.narrow(1, (weight.shape[1] - like.shape[1]) // 2, like.shape[1]).clone()
+
+
+def hold(network: nn.Module) -> None:
+    """From now on what the network's picture passes through gets no gradient.
+
+    Raises UserError for a network that does not say what that is.
+    """
+    if not hasattr(network, "picture_path"):
+        raise UserError(f"hold_picture: {type(network).__name__} does not say where its picture passes; leave it out")
+    for name, held in network.picture_path().items():
+        weight = network.get_parameter(name)
+        if weight.requires_grad:
+            weight.register_hook(lambda gradient, held=held: gradient.masked_fill(held.to(gradient.device), 0))
