@@ -46,7 +46,7 @@ def test_estrnn_has_the_charbonnier_alone():
 
 def test_what_is_held_stays_and_everything_else_learns():
     torch.manual_seed(0)
-    recipe = replace(find("estrnn-c70b7-short"), hold_picture=True, optimizer="muon")
+    recipe = find("estrnn-c70b7-short")
     task = recipe.make_task()
     held, optimizer = task.network.picture_path(), recipe.make_optimizer(task)
     before = {name: weight.clone() for name, weight in task.network.named_parameters()}
