@@ -276,8 +276,9 @@ def test_wrong_arguments_are_named(network):
     for shrink in (0, 1.5):
         with pytest.raises(ValueError, match="shrink must be a whole number from 1 on"):
             Deblurrer(network, shrink=shrink)
-    with pytest.raises(ValueError, match=r"ensemble must be one of 1, 2, 4 .*, got 3"):
-        Deblurrer(network, ensemble=3)
+    for ensemble in (3, 2.0, "4"):
+        with pytest.raises(ValueError, match=rf"ensemble must be one of 1, 2, 4 .*, got {ensemble}"):
+            Deblurrer(network, ensemble=ensemble)
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

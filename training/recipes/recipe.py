@@ -45,7 +45,7 @@ class Recipe:
     the learning rate that the weights get which carry the picture itself (the network's `carriers`); they start as the
     identity, and all of them act on the same few pixels, so that at the full rate they drown what the rest learns.
     hold_picture: instead, what the picture passes through (the network's `picture_path`) does not learn at all, and the
-    rest of the carriers at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by Muon,
+    rest of those weights at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by Muon,
     everything else by Adam. centred_kernels: those of Muon stay centred and of the size that they start with.
     still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales
     and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every
@@ -222,8 +222,12 @@ class Recipe:
             name.removeprefix("network."): weight for name, weight in task.named_parameters() if weight.requires_grad
         }
         groups: dict[str, list[nn.Parameter]] = {"rest": [], "skip": [], "kernels": []}
+        held = task.network.picture_path() if self.hold_picture else ()
         for name, weight in trained.items():
-            groups[self._group(task.network, name, weight)].append(weight)
+            group = self._group(task.network, name, weight)
+            if name in held:  # by Adam: a step of Muon's has no zeros
+                group = "rest"
+            groups[group].append(weight)
         settings = {"rest": {"share": 1.0}, "skip": {"share": self.skip_rate}}
         settings["kernels"] = {"share": 1.0, "orthogonal": True, "centred": self.centred_kernels}
         chosen = [{"params": weights, **settings[name]} for name, weights in groups.items() if weights]
@@ -233,10 +237,7 @@ class Recipe:
 
     def _group(self, network: nn.Module, name: str, weight: nn.Parameter) -> str:
         """Muon is for what lies between feature maps: not what reads or writes a picture, and nothing narrow."""
-        carries = any(fnmatch(name, part) for part in getattr(network, "carriers", ()))
-        if carries and self.hold_picture:  # a step of Muon's has no zeros
-            return "rest"
-        if carries and self.skip_rate != 1:
+        if self.skip_rate != 1 and any(fnmatch(name, part) for part in getattr(network, "carriers", ())):
             return "skip"
         between = weight.ndim == 4 and min(weight.shape[:2]) >= 8 and "head" not in name
         return "kernels" if self.optimizer == "muon" and between else "rest"

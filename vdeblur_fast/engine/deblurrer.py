@@ -88,7 +88,7 @@ class Deblurrer:
             )
         if not (isinstance(shrink, int) and shrink >= 1):
             raise ValueError(f"shrink must be a whole number from 1 on (1 keeps the frames' size), got {shrink}")
-        if ensemble not in ENSEMBLES:
+        if not (isinstance(ensemble, int) and ensemble in ENSEMBLES):
             raise ValueError(
                 f"ensemble must be one of {', '.join(map(str, ENSEMBLES))} (views of a frame), got {ensemble}"
             )

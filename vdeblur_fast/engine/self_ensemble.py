@@ -20,5 +20,5 @@ def mean_of_views(images: torch.Tensor) -> torch.Tensor:
     """images (count, 3, H, W) of `views` -> (1, 3, H, W), turned back and averaged in float32."""
     if len(images) == 1:
         return images
-    turned = [image.flip(axes) for image, axes in zip(images.float(), VIEWS, strict=False)]
+    turned = [image.flip(axes) for image, axes in zip(images.float(), VIEWS[: len(images)], strict=True)]
     return torch.stack(turned).mean(0, keepdim=True)
