@@ -10,6 +10,14 @@ VDEBLUR_INLINE V divide(V a, V b) {
   return a / b;
 #endif
 }
+// The same to 6e-5.
+VDEBLUR_INLINE V divide_roughly(V a, V b) {
+#if VDEBLUR_WIDTH == 16
+  return a * _mm512_rcp14_ps(b);
+#else
+  return a / b;
+#endif
+}
 
 // x * Phi(x), exact GELU: Phi(x) = 1/2 + x * P(x^2) / Q(x^2) for |x| < 5.5, beyond which Phi is 0 or 1 in float32; the
 // clamp makes it so. P and Q are fitted to 2.2e-8 of the result; float32 adds 1e-7 of x. NaN for NaN.

@@ -4,6 +4,7 @@
 // operations an estimate, twenty a logit. For usual numbers of branches nothing but the mixture is ever written
 // (mix_registers); else the shares of a group's branches come first, then each of its estimates is read once (mix_run).
 #include "runs.inl"
+#include "registers.inl"
 
 // 2^x for x <= 0 to 2e-7; 2^-126 below that. A NaN stays one.
 VDEBLUR_INLINE V power(V x) {
@@ -130,49 +131,8 @@ void mix_run(const AttentionMix& op, const MixPlace& at, int64_t n, float* scrat
     write_mixed(op.mixed, at.mixed + c * op.mixed.channel_stride, n, mixed + c * kMixRun);
 }
 
-// Pixels that are neighbours in a plane of T, in N registers, in whatever order makes them fewest instructions: 16 or 8
-// float32 in one; of bfloat16 twice as many, the even ones and the odd ones.
-template <class T>
-struct Registers;
-template <>
-struct Registers<float> {
-  static constexpr int N = 1;
-  V v[N];
-  VDEBLUR_INLINE void load_from(const float* p) { v[0] = load(p); }
-  VDEBLUR_INLINE void store_to(float* p) const { store(p, v[0]); }
-};
-template <>
-struct Registers<uint16_t> {
-  static constexpr int N = 2;
-  V v[N];
-#if VDEBLUR_WIDTH == 16
-  VDEBLUR_INLINE void load_from(const uint16_t* p) {
-    const __m512i both = _mm512_castps_si512(load(reinterpret_cast<const float*>(p)));
-    v[0] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
-    v[1] = _mm512_castsi512_ps(_mm512_and_epi32(both, _mm512_set1_epi32(~0xffff)));
-  }
-  VDEBLUR_INLINE void store_to(uint16_t* p) const {
-    const __m512i even = _mm512_srli_epi32(nearest_even(v[0]), 16), odd = nearest_even(v[1]);
-    store(reinterpret_cast<float*>(p), _mm512_castsi512_ps(_mm512_mask_blend_epi16(0xaaaaaaaa, even, odd)));
-  }
-  // The upper half is the bfloat16 that is nearest.
-  VDEBLUR_INLINE static __m512i nearest_even(V v) {
-    const __m512i bits = _mm512_castps_si512(v);
-    const __m512i odd = _mm512_and_epi32(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    return _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), rounded, _mm512_set1_epi32(0x7fc00000));
-  }
-#else
-  VDEBLUR_INLINE void load_from(const uint16_t* p) {
-    for (int i = 0; i < N; ++i) v[i] = load(p + i * kWidth);
-  }
-  VDEBLUR_INLINE void store_to(uint16_t* p) const {
-    for (int i = 0; i < N; ++i) store(p + i * kWidth, v[i]);
-  }
-#endif
-};
-
-// The same, and asks for what comes later in the plane: the processor does not follow as many planes as are read at once.
+// Pixels that are neighbours in a plane of T; asks for what comes later in it: the processor does not follow as many
+// planes as are read at once.
 template <class T>
 struct Pixels : Registers<T> {
   VDEBLUR_INLINE void load_ahead(const T* p) {
