@@ -102,6 +102,18 @@ def test_what_follows_the_convolution_is_the_same_for_any_number_of_threads(body
     check_threads(blended)
 
 
+@pytest.mark.parametrize("body", ["cpu-portable", "cpu-avx2", "cpu-avx512"], indirect=True)
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+def test_every_bfloat16_blends_as_the_exact_result_rounds(body, beta):
+    similarity = torch.arange(1 << 16).to(torch.int16).view(torch.bfloat16).view(1, 1, 256, 256)
+    current, previous, blended = torch.ones_like(similarity), torch.zeros_like(similarity), similarity.clone()
+    blend(similarity, current, previous, torch.tensor(beta), blended)  # the share of the current frame itself
+    exact = (similarity.double().tanh().abs() + torch.tensor(beta).double()).clamp(max=1)
+    torch.testing.assert_close(blended.double(), exact, rtol=2**-8, atol=1e-37, equal_nan=True)  # a neighbour at most
+    assert (blended == exact.bfloat16()).sum() > 0.999 * similarity.isfinite().sum()
+    assert (blended[similarity.abs() > 5.5] == 1).all()  # nothing of the frame before, as large as it may be
+
+
 @pytest.mark.parametrize("beta", [0.1, -0.2, 1.5])
 def test_temporal_blend_gradients_are_the_references(beta):
     check_gradients(temporal_blend, reference.temporal_blend, given(1, 3, 4, 5, 3, beta=beta))
