@@ -14,7 +14,7 @@ from .checks import check_kernel, check_pixels, check_shape, check_together
 from .launching import first_of
 from .packing import PackedWeights
 from .recompute import recompute_gradients
-from .registration import LIBRARY, define
+from .registration import LIBRARY, call, define
 
 NAME = "convolution"
 KERNELS = (1, 3, 5)  # that the native body computes
@@ -49,7 +49,7 @@ def convolution(
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.
     """
-    return _operator(*arguments(inputs, weight, bias, other, upscale, activation))
+    return call(_operator, *arguments(inputs, weight, bias, other, upscale, activation))
 
 
 def arguments(

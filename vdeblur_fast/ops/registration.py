@@ -1,6 +1,7 @@
 """How operators are made known to PyTorch: a schema, a body, results to be foreseen, gradients."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def define(body: Callable[..., Any], outputs: Callable[..., Any]) -> Any:
 
 
 def operator(outputs: Callable[..., Any], reference: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Decorates the body `_name`: -> the operator that `define` makes of it, with gradients.
+    """Decorates the body `_name`: -> what calls the operator that `define` makes of it, with gradients.
 
     They are those of `reference(*arguments)`, of arguments that are tensors (or None) first and settings last.
     """
@@ -33,6 +34,18 @@ def operator(outputs: Callable[..., Any], reference: Callable[..., Any]) -> Call
     def register(body: Callable[..., Any]) -> Any:
         made = define(body, outputs)
         register_recompute(made.name(), reference, LIBRARY)
-        return made
+        return partial(call, made)
 
     return register
+
+
+def call(operator: Any, *arguments: Any) -> Any:
+    """The operator's results.
+
+    Under `no_grad` without a word to PyTorch's autograd, which for operators made in Python is Python too and takes as
+    long to find that there is nothing to do as a small body takes.
+    """
+    if torch.is_grad_enabled() or torch.is_inference_mode_enabled() or torch.compiler.is_compiling():
+        return operator(*arguments)
+    with torch._C._AutoDispatchBelowAutograd():  # as torch.library itself does there
+        return operator(*arguments)

@@ -13,7 +13,7 @@ from . import cuda, dispatch, native, triton
 from .checks import check_pixels, check_shape, check_together
 from .packing import PackedWeights
 from .recompute import recompute_gradients
-from .registration import LIBRARY, define
+from .registration import LIBRARY, call, define
 
 NAME = "residual_dense_block"
 
@@ -42,7 +42,7 @@ def residual_dense_block(
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers.
     """
-    return _operator(*arguments(x, weights, biases, fuse_weight, fuse_bias, activation))
+    return call(_operator, *arguments(x, weights, biases, fuse_weight, fuse_bias, activation))
 
 
 def arguments(

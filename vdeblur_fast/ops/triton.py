@@ -24,6 +24,7 @@ def _kernels(operator: str) -> tuple[ModuleType | None, str]:
         return None, f"triton cannot be used here ({error})"
 
 
+@cache
 def interpreting() -> bool:
     """Whether Triton runs its kernels in Python, on CPU tensors too: decided before triton is first imported."""
     return os.environ.get("TRITON_INTERPRET") == "1"
