@@ -65,7 +65,8 @@ def streaming(device: str) -> Callable[[torch.Tensor], object]:
 
 
 # Held at the worst moment, in floats per pixel of a frame: scores and their softmax; q, k, v, input copy and result of
-# the efficient form; maps, their softmax and product with the gate of the reference; the result of the fused form.
+# the efficient form; maps, their softmax, the gate and its product with the features of the reference; the result of
+# the fused form.
 FORMS = [
     Form(
         "non-local, eager",
@@ -76,13 +77,13 @@ FORMS = [
     Form(
         "non-local, efficient attention",
         lambda device: NonLocal(CHANNELS, efficient=True).to(device),
-        lambda p: BYTES * FRAMES * p * 4 * CHANNELS,
+        lambda p: BYTES * FRAMES * p * 5 * CHANNELS,
         non_local_operations,
     ),
     Form(
         "GSTA reference",
         lambda device: ReferenceGSTA(CHANNELS, MAPS, TIMES).to(device),
-        lambda p: BYTES * p * max(3 * FRAMES * MAPS, 2 * MAPS * TIMES + CHANNELS),
+        lambda p: BYTES * FRAMES * p * (CHANNELS + 2 * MAPS + 1),
         gsta_operations,
     ),
     Form(

@@ -1,7 +1,7 @@
 """Training clips from the pairs of published data sets, and from their sharp frames at 240 Hz.
 
 As the papers do: every stretch of consecutive frames of a scene is a clip, one random crop for all its frames, flips
-and quarter turns; time runs forward.
+and quarter turns; time runs forward. (MMP-RNN's: ESTRNN and DAVID flip alone. Quarter turns are for all here.)
 """
 
 from itertools import pairwise
@@ -17,11 +17,11 @@ from .layouts import Layout, Scene, frames_of
 from .synthesis.clips import smear_of
 from .synthesis.dataset import random_turn
 from .synthesis.degrade import stored
-from .synthesis.flow import flow, gray
+from .synthesis.flow import flow, gray, motion_magnitude
 from .synthesis.response import Response
 from .synthesis.shutter import Shutter
 from .synthesis.sources import read_still
-from .synthesis.stills import BLURRED, magnitude_of
+from .synthesis.stills import BLURRED, MAGNITUDE_K
 
 GAMMA = Response(srgb=0, gamma=2.2)  # with which GOPRO_Large's blur_gamma was averaged
 
@@ -39,6 +39,8 @@ class PairedClips(Dataset):
     Raises:
         UserError: a part that is not there or not whole, no scene of so many frames, pictures smaller than the crop.
     """
+
+    backwards = False  # whether time runs either way
 
     def __init__(self, layout: Layout, split: str, frames: int, crop: int, seed: int = 0, length: int = 1_000_000):
         self.frames, self.crop, self.seed, self.length = frames, crop, seed, length
@@ -67,7 +69,7 @@ class PairedClips(Dataset):
         scene = self.scenes[rng.choice(len(self.scenes), p=self.shares)]
         start = int(rng.integers(self.starts(scene)))
         parts = self.clip(scene, start, rng)
-        turn = random_turn(rng, (self.crop, self.crop), backwards=False)
+        turn = random_turn(rng, (self.crop, self.crop), self.backwards)
         return {name: torch.from_numpy(turn(part).transpose(0, 3, 1, 2).copy()) for name, part in parts.items()}
 
     def clip(self, scene: Scene, start: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -126,7 +128,9 @@ class Cut:
 
 
 def motion(window: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Magnitude and mask (H, W, 1) of the frames of an exposure, (H, W, 3) uint8."""
+    """Magnitude and mask (H, W, 1) of the frames of an exposure, (H, W, 3) uint8: the mean movement from frame to
+    frame, whatever their number, as the paper has it."""
     grays = [gray(frame) for frame in window]
-    smear = smear_of([flow(a, b) for a, b in pairwise(grays)], [flow(b, a) for a, b in pairwise(grays)])[..., None]
-    return {"magnitude": magnitude_of(smear), "mask": (smear > BLURRED).astype(np.float32)}
+    moves = [flow(a, b) for a, b in pairwise(grays)], [flow(b, a) for a, b in pairwise(grays)]
+    magnitude = np.minimum(motion_magnitude(*moves) / MAGNITUDE_K, 1)[..., None].astype(np.float32)
+    return {"magnitude": magnitude, "mask": (smear_of(*moves)[..., None] > BLURRED).astype(np.float32)}

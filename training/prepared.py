@@ -30,7 +30,8 @@ ABOUT = "prepared.json"  # written last: a folder without it is not whole
 def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: dict | None = None) -> None:
     """Writes samples 0 to count - 1 of `clips` to `folder`: NAME.npy (count, T, H, W, C) each, and prepared.json.
 
-    Values in 0..1 are rounded to 8 bits, magnitudes to 16. Pairs of a data set have no magnitude and no mask.
+    Values in 0..1 are rounded to 8 bits, magnitudes to 16. Pairs of a data set have no magnitude and no mask, and their
+    time runs forward (`backwards` of the data set), which prepared.json tells.
 
     Raises UserError where the folder holds prepared samples already, or the disk has no room for them.
     """
@@ -56,7 +57,8 @@ def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: d
             file[number] = (sample[name].permute(0, 2, 3, 1).numpy() * whole + 0.5).astype(DTYPES[name])
     for file in files.values():
         file.flush()
-    (folder / ABOUT).write_text(json.dumps({"samples": count, **(about or {})}, indent=2) + "\n")
+    made = {"samples": count, "backwards": getattr(clips, "backwards", True), **(about or {})}
+    (folder / ABOUT).write_text(json.dumps(made, indent=2) + "\n")
 
 
 def opened(folder: Path) -> dict[str, np.ndarray]:
@@ -97,6 +99,8 @@ class PreparedClips(Dataset):
     def __init__(self, folders: Path | Sequence[Path], crop: int, frames: int, seed: int = 0, length: int = 1_000_000):
         folders = [folders] if isinstance(folders, Path) else list(folders)
         self.files = [opened(folder) for folder in folders]
+        told = [json.loads((folder / ABOUT).read_text(encoding="utf-8")) for folder in folders]
+        self.backwards = [about.get("backwards", True) for about in told]
         for folder, files in zip(folders, self.files, strict=True):
             long, height, width = files["blurry"].shape[1:4]
             if crop > min(height, width) or frames > long:
@@ -125,7 +129,7 @@ class PreparedClips(Dataset):
         rng = np.random.default_rng([self.seed, index, 1])
         starts = rng.integers(0, np.subtract(files["blurry"].shape[1:4], self.size), endpoint=True)
         cut = tuple(slice(start, start + size) for start, size in zip(starts, self.size, strict=True))
-        turn = random_turn(rng, self.size[1:])
+        turn = random_turn(rng, self.size[1:], self.backwards[folder])
         return sample_of({name: turn(file[from_its_end][cut]) for name, file in files.items()})
 
 

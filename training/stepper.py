@@ -95,6 +95,11 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(),
         }
 
+    def fits(self, state: dict[str, Any]) -> bool:
+        """Whether the optimizer of that `state` had the same groups of weights."""
+        then, now = state["optimizer"]["param_groups"], self.optimizer.param_groups
+        return [len(group["params"]) for group in then] == [len(group["params"]) for group in now]
+
     def load(self, state: dict[str, Any]) -> None:
         """Takes the place of the stepper whose `state` it was; the settings of this recipe go on."""
         self.step = state["step"]

@@ -175,7 +175,7 @@ class Trainer:
     def resume(self, path: Path) -> list[str]:
         """Continues from a checkpoint. Returns the settings that are not as they were: "batch 4 -> 8".
 
-        Raises UserError for a damaged file or the checkpoint of another network.
+        Raises UserError for a damaged file, the checkpoint of another network, or one whose optimizer has other groups.
         """
         state = load_checkpoint(path)
         trained = state["settings"]["network"]
@@ -183,6 +183,11 @@ class Trainer:
             raise UserError(f"{path} is a training of {trained}, not of {self.recipe.network}; choose another --out")
         if state["step"] > self.recipe.steps:
             raise UserError(f"{path} is at step {state['step']} already; give more --steps, or another --out")
+        if state["settings"].get("optimizer") != self.recipe.optimizer or not self.stepper.fits(state):
+            raise UserError(
+                f"{path} was trained with another optimizer, or other weights at a rate of their own; leave optimizer, "
+                "skip_rate, hold_picture and frozen as they were, or begin anew with --init and another --out"
+            )
         self.stepper.load(state)
         self.seconds, self.best, self.measured = state["seconds"], state["best"], state["measured"]
         before = {**state["settings"], "seed": state["seed"]}

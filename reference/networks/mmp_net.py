@@ -32,6 +32,8 @@ class MMPNet(nn.Module):
 
     frame (B, 3, H, W), RGB in 0..1, H and W at least 16 * scale -> (B, 1, H / scale, W / scale) in 0..1: the mean
     movement between neighbouring sharp sub-frames of the exposure, in pixels, divided by 15 (MMP-RNN Eq. 2 and 3).
+    (Samples of `training.synthesis`, from which the weights that ship have learned, have the length of the whole path
+    divided by 150 instead, which for 11 sub-frames is the same.)
 
     widths: channels at full, 1/2, 1/4, 1/8 and 1/16 resolution; (16, 32, 64, 128, 128) is the paper's.
     scale: the frame is averaged over scale x scale pixels first (1 in the paper).

@@ -9,7 +9,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from tests.training.datasets import make_dataset
-from vdeblur_fast.cli.datasets import PRINTED
+from vdeblur_fast.cli.datasets import PRINTED, border_of
 from vdeblur_fast.reference.networks import networks
 
 
@@ -55,6 +55,13 @@ def test_of_dvd_every_clip_counts_the_same(report, tmp_path):
     assert [clip["frames"] for clip in found["clips"]] == [2, 1]
     assert found["mean"]["psnr_before"] == pytest.approx(np.mean(clips), abs=1e-3)
     assert report(folder, "--border", 0)["mean"]["frames"] == 11
+
+
+@pytest.mark.parametrize(
+    ("network", "border"), [("mmp-rnn-tiny", 2), ("estrnn-c70b7", 2), ("david", 0), ("gsta-net", 0)]
+)
+def test_of_which_networks_the_ends_do_not_count(network, border):
+    assert border_of(network) == border
 
 
 def test_the_papers_row_stands_beside(vdeblur, tmp_path):

@@ -128,6 +128,18 @@ def test_a_change_of_size_begins_a_scene(network):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize(("name", "settings"), [("gsta-net3-small", {"lookahead": 0}), ("strcnn", {"mode": "windows"})])
+def test_a_change_of_size_begins_a_scene_where_nothing_waits(name, settings):
+    """For `gsta-net3-small` each frame is finished when it comes; the windows of three are full when it changes."""
+    torch.manual_seed(1)
+    settings = {"scene_cuts": False, **settings, **({"window": 3, "overlap": 2} if "mode" in settings else {})}
+    engine = Deblurrer(build(name).eval(), **settings)
+    small, large = clip_of(3, 32, 32), clip_of(4, 40, 52)
+    together = list(engine.stream([*small, *large]))
+    for a, b in zip(together, [*engine.stream(small), *engine.stream(large)], strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_windows_compute_what_the_papers_evaluate(network):
     clip = clip_of(10, 32, 32)
     windowed = list(
@@ -240,6 +252,14 @@ def test_views_and_reused_buffers_are_safe(network):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("turned", [np.s_[..., ::-1], np.s_[::-1], np.s_[:, ::-1]])
+def test_arrays_of_negative_strides_are_frames(network, turned):
+    frame = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)  # as OpenCV gives it: BGR
+    (sharp,) = Deblurrer(network).stream([frame[turned]])
+    (expected,) = Deblurrer(network).stream([frame[turned].copy()])
+    np.testing.assert_array_equal(sharp, expected)
+
+
 def test_integer_frames_are_rounded_and_clamped():
     format_ = FrameFormat.of(np.zeros((1, 4, 3), np.uint8))
     image = torch.tensor([-0.2, 0.5004, 0.998, 1.7]).expand(1, 3, 1, 4)
@@ -255,6 +275,7 @@ def test_integer_frames_are_rounded_and_clamped():
         (np.zeros((0, 5, 3), np.uint8), ValueError, r"got shape \(0, 5, 3\)"),
         (np.zeros((4, 5, 3), np.int32), TypeError, "uint8, uint16 or floating point in 0..1, got int32"),
         (np.zeros((4, 5, 3), bool), TypeError, "got bool"),
+        (np.zeros((4, 5, 3), ">u2"), TypeError, "uint8, uint16 or floating point in 0..1, got >u2"),
         (np.full((4, 5, 3), 200, np.float32), ValueError, "got values from 200 to 200; divide"),
         (np.full((4, 5, 3), np.nan, np.float32), ValueError, "got values from nan to nan"),
     ],

@@ -56,7 +56,12 @@ def test_the_teachers_images_are_the_sharp_frames(samples, teacher, tmp_path):
     want = want.clamp(0, 1).permute(0, 1, 3, 4, 2).numpy() * 255
     assert np.abs(found - want).mean() < 1  # a level: bfloat16, where that is fast, and rounding
     assert np.abs(np.load(samples / "sharp.npy") - want).mean() > 20
-    assert json.loads((tmp_path / "out" / ABOUT).read_text()) == {"samples": 3, "recipe": "some", "teacher": NAME}
+    assert json.loads((tmp_path / "out" / ABOUT).read_text()) == {
+        "samples": 3,
+        "backwards": True,
+        "recipe": "some",
+        "teacher": NAME,
+    }
     assert PreparedClips(tmp_path / "out", crop=32, frames=3)[0]["sharp"].shape == (3, 3, 32, 32)
 
 

@@ -13,6 +13,7 @@ from tests.training.datasets import make_dataset
 from tests.training.test_trainer import Killed, assert_same, kill, stop_after, weights_of
 from vdeblur_fast.errors import UserError
 from vdeblur_fast.training.__main__ import main as train
+from vdeblur_fast.training.pairs import PairedClips
 from vdeblur_fast.training.prepare import main
 from vdeblur_fast.training.prepared import ABOUT, PreparedClips, prepare
 
@@ -43,6 +44,17 @@ def folder(tmp_path):
 
 def whole(folder, **options) -> PreparedClips:
     return PreparedClips(folder, **{"crop": 32, "frames": 5, **options})
+
+
+def test_pairs_of_a_data_set_run_forward(tmp_path):
+    clips = Marked()
+    for backwards in (False, True):
+        clips.backwards = backwards
+        prepare(clips, tmp_path / str(backwards), COUNT)
+        made = whole(tmp_path / str(backwards), frames=3)
+        steps = {int(t[1, 0, 0] - t[0, 0, 0]) for _, t, _, _ in (places(made[i]) for i in range(4 * COUNT))}
+        assert steps == ({-1, 1} if backwards else {1})
+    assert not PairedClips.backwards
 
 
 def test_all_parts_of_a_sample_are_turned_alike(folder):
@@ -134,7 +146,9 @@ def test_the_commands_prepare_and_train(pictures, tmp_path, capsys):
     options = ["--data", str(pictures), "--out", str(made), "--samples", "3", "--crop", "48", "--workers", "0"]
     assert main(["estrnn-c70b7", *options]) == 0
     about = json.loads((made / ABOUT).read_text())
-    assert about == {"samples": 3, "recipe": "estrnn-c70b7", "data": "data", "seed": 0, "set": []}
+    assert about == {
+        "samples": 3, "backwards": True, "recipe": "estrnn-c70b7", "data": "data", "seed": 0, "set": []
+    }  # fmt: skip
     options = ["--data", str(pictures), "--prepared", str(made), "--out", str(tmp_path / "out"), "--device", "cpu"]
     options += ["--smoke", "--frames", "3", "--quiet", "--workers", "0", "--val-clips", "0"]
     assert train(["cnn", *options]) == 0

@@ -2,6 +2,7 @@
 
 from itertools import islice, pairwise
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -75,7 +76,7 @@ def levels(values: list[int], kind: type = np.uint8) -> list[np.ndarray]:
     return [np.full((20, 22, 3), value, kind) for value in values]
 
 
-@pytest.mark.parametrize(("window", "period"), [(1, None), (3, None), (3, 5), (4, 4), (7, 7)])
+@pytest.mark.parametrize(("window", "period"), [(1, None), (3, None), (3, 5), (5, 5), (7, 7)])
 def test_video_windows_average_the_right_frames(window, period):
     values = [60, 80, 70, 90, 75, 95, 100, 85, 80, 70, 65, 88, 77, 66, 81]
     made = list(synthesize_video(levels(values), window=window, period=period))
@@ -89,6 +90,27 @@ def test_video_windows_average_the_right_frames(window, period):
         assert np.abs(blurry - expected).max() <= 0.51
         assert magnitude.shape == (20, 22)
         assert magnitude.dtype == np.float32
+
+
+@pytest.mark.parametrize("window", [2, 5, 6, 7, 8])
+def test_the_sharp_frame_is_the_middle_of_the_exposure(window):
+    """Of a pan, blurred as much both ways, it lies where the blurry frame does."""
+    step = 4
+    ((blurry, sharp, _),) = synthesize_video(pan(window, step), window=window)
+    smear = np.ones((1, (window - 1) * step + 1), np.float32) / ((window - 1) * step + 1)
+    smeared = cv2.filter2D(CAMERA.to_light(sharp), -1, smear)
+    inner, light = (slice(24, -24), slice(32, -32)), CAMERA.to_light(blurry)
+    shifts = np.arange(-3, 3.01, 0.25)
+    moved = (cv2.warpAffine(smeared, np.float32([[1, 0, by], [0, 1, 0]]), (128, 96)) for by in shifts)
+    errors = [np.mean((one - light)[inner] ** 2) for one in moved]
+    assert abs(shifts[np.argmin(errors)]) <= 0.25
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_video_windows_of_an_even_number_have_a_middle(kind):
+    ((_, sharp, _),) = synthesize_video(levels([60, 60, 70, 70], kind), window=4)
+    between = CAMERA.to_signal((CAMERA.to_light(np.array([60, 70], kind))).mean()) * np.iinfo(kind).max
+    assert np.abs(sharp - between).max() <= 0.51
 
 
 def test_video_windows_stop_at_cuts():

@@ -6,7 +6,7 @@ from skimage import data
 
 from vdeblur_fast.training.recipes import find
 from vdeblur_fast.training.synthesis import Shutter, SynthesisDataset
-from vdeblur_fast.training.synthesis.clips import View
+from vdeblur_fast.training.synthesis.clips import TAUS, View
 from vdeblur_fast.training.synthesis.high_speed import _Camera, high_speed_clip
 from vdeblur_fast.training.synthesis.response import Response
 
@@ -46,8 +46,10 @@ def test_david_periods():
 
 
 def test_shutter_must_open():
-    with pytest.raises(ValueError, match="taus must be one or more numbers of at least 1"):
+    with pytest.raises(ValueError, match="taus must be one or more odd numbers of at least 1"):
         Shutter(())
+    with pytest.raises(ValueError, match=r"odd numbers .* got \(7, 8\)"):
+        Shutter((7, 8))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
@@ -100,3 +102,12 @@ def test_stills_have_the_level_of_blur_too(pictures):
         again = clips[5]
         assert all((again[name] == value).all() for name, value in clips[5].items())
     assert levels[3] < levels[15]
+
+
+def test_windows_of_training_have_a_middle_frame():
+    assert all(tau % 2 for tau in TAUS)
+    for step in range(1, 13):
+        view = View(Panned(step, frames=12), np.array([32, 32]), np.array([64, 64]), np.array([64, 64]))
+        longest = view.longest_window(0, 9)
+        assert longest % 2
+        assert longest == 3 or 25 - 2 * step < (longest - 1) * step <= 25

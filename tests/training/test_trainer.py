@@ -220,6 +220,15 @@ def test_resume_names_what_is_not_as_it_was(make_trainer):
         make_trainer("magnitude", validate=False).resume(other.checkpoint)
 
 
+@pytest.mark.parametrize("changed", [{"optimizer": "adam"}, {"skip_rate": 1.0}])
+def test_resume_says_that_the_optimizer_must_stay(make_trainer, changed):
+    settings = {"steps": 2, "validate": False, "optimizer": "muon", "skip_rate": 0.5}
+    make_trainer("branches", **settings).fit()
+    other = make_trainer("branches", **{**settings, "steps": 4, **changed})
+    with pytest.raises(UserError, match="leave optimizer, skip_rate, hold_picture and frozen as they were, or begin"):
+        other.resume(other.checkpoint)
+
+
 def test_a_training_goes_on_with_another_loss(make_trainer):
     first = make_trainer(steps=3, validate=False, run={"log_every": 2})
     first.fit()

@@ -9,9 +9,9 @@ attentions, 2e-6, then everything, 2e-6, 200 epochs each.
 An epoch is the 5,708 pairs that DVD (Su et al., CVPR 2017) trains on, 357 steps. Windows do not overlap, and DVD keeps
 every eighth frame, so windows of 11 and 15 begin every 16. Ours: crops of 256 (the paper gives no size; a backbone sees
 122 pixels far), phase 1 on all levels in 200 epochs and the second half of phase 2 in 100 (it gives no numbers), EMA
-and the limit of the gradient's norm. The external attention over single backbones, for which the paper has no training,
-goes the same way, without what it lacks: the backbone of 7 frames, from it one for each level, the attention alone, and
-everything.
+and the limit of the gradient's norm, quarter turns beside the flips and clips backwards in time. The external
+attention over single backbones, for which the paper has no training, goes the same way, without what it lacks: the
+backbone of 7 frames, from it one for each level, the attention alone, and everything.
 
 `*-short` are recipes of ours, made for a CPU or an hour of a GPU: from the identity, on blur of every length, with Muon
 and the Charbonnier loss. They train a network whole, to compare the parts of `david-small`. The convolution that writes

@@ -2,7 +2,8 @@
 
 From the authors' journal code: colour Charbonnier with the mean over channels, Adam, 5e-4 along a cosine to
 1e-8, 8 frames of 256 x 256, batch 8, flips, 500 epochs of GoPro's 1949 clips of eight frames, which are
-122,000 steps; the gradient's norm at most 20. Ours: EMA, and without GoPro blur of every kind.
+122,000 steps; the gradient's norm at most 20. Ours: EMA, quarter turns beside the flips, and without GoPro blur of
+every kind.
 
 `*-short` are recipes of ours for the same networks, made for a CPU or an hour of a GPU, as that of `mmp-rnn-tiny` is:
 short clips of which all frames are trained on, Muon, and a start from the identity. No skip joins the frame to the

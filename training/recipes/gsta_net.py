@@ -7,7 +7,7 @@ blur masks trained towards |blurry - sharp| over a threshold; then frame selecti
 An epoch is the 2,103 pairs that GOPRO trains on, 263 steps. Ours, where the paper has no numbers: 600 epochs for the
 first stage and 200 for each other; Charbonnier for the restoration, which goes on in all stages; the threshold 0.04 and
 the masks' weight 0.1; alpha1 = alpha2 = 1 with dB for the restoration score; EMA and the limit of the gradient's norm.
-Blurry frames are the mean of 7 to 13 frames, as GOPRO's.
+Blurry frames are the mean of 7 to 13 frames, as GOPRO's, an odd number of them.
 
 `gsta-net-small` is a network of ours, with a recipe of ours, made for a CPU or an hour of a GPU: small crops, in the
 first stage all frames of each clip, Muon, and a start from the identity, as for `mmp-rnn-tiny`. Batches are small and
@@ -50,7 +50,7 @@ RESTORE = Recipe(
     gradient_weight=0.0,
     channels="mean",
     degraded=False,
-    taus=(7, 8, 9, 10, 11, 12, 13),
+    taus=(7, 9, 11, 13),
     frozen=("selector.*",),
 )
 SMALL = replace(

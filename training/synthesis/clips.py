@@ -2,7 +2,8 @@
 
 A window of tau frames is averaged every T frames (tau <= T: the exposure and the period). Ordinary footage
 moves more than a pixel from frame to frame, which would show as ghosts; there, frames are interpolated along
-optical flow until steps are about a pixel. The sharp target is the window's middle frame.
+optical flow until steps are about a pixel. The sharp target is the window's middle frame: windows are odd, for an
+even one has no frame in its middle, and the one beside it is half a frame off.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,8 +18,8 @@ from .layers import light_of
 from .response import Response
 from .stills import Exposures
 
-TAUS = (3, 7, 8, 9, 10, 11, 12, 13, 15)
-_ODDS = (0.1, 0.12, 0.12, 0.12, 0.12, 0.12, 0.12, 0.12, 0.06)
+TAUS = (3, 7, 9, 11, 13, 15)
+_ODDS = (0.1, 0.21, 0.21, 0.21, 0.21, 0.06)
 _SHORTEST = 3  # frames of the smallest window
 _LONGEST = 25  # pixels of mean smear that a window shall not exceed
 _MARGIN = 16  # pixels rendered around a crop, so that fetched pixels come from inside
@@ -108,9 +109,9 @@ class View:
         return max(views, key=lambda view: np.abs(view.flow(clip.ahead[start])).mean())
 
     def longest_window(self, first: int, last: int) -> int:
-        """The most frames, 3 or more, that keep the smear from `first` to `last` near _LONGEST."""
+        """The most frames, 3 or more and odd, that keep the smear from `first` to `last` near _LONGEST."""
         speeds = [lengths(self.flow(self.clip.ahead[k])).mean() for k in range(first, last - 1, 5)]
-        return max(_SHORTEST, int(_LONGEST / max(max(speeds), 1e-3)) + 1)
+        return max(_SHORTEST, int(_LONGEST / max(max(speeds), 1e-3)) // 2 * 2 + 1)
 
     def light(self, index: int, response: Response) -> np.ndarray:
         """Frame `index` -> (H, W, 4) float32 linear light."""

@@ -1,4 +1,8 @@
-"""How long and how often the shutter opens: the exposure tau and the period T of blurry frames (STRCNN+DTB, Eq. 1)."""
+"""How long and how often the shutter opens: the exposure tau and the period T of blurry frames (STRCNN+DTB, Eq. 1).
+
+The sharp frame is the one in the middle of the exposure, X_{nT + (tau - 1) / 2}: the paper prints ceil(tau / 2), which,
+of tau frames that are counted from 0, is the one after it.
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +14,7 @@ class Shutter:
     """Each blurry frame is the mean of tau frames of a high-speed video, and one starts every T of its frames.
 
     Attributes:
-        taus: exposures to choose from, in frames; each clip has one.
+        taus: exposures to choose from, in frames, odd, so that one is in the middle; each clip has one.
         every: T is the smallest multiple of this that is not less than tau, so that exposures do not overlap; 0: T is
             any number with tau <= T < 2 * tau.
     """
@@ -19,9 +23,9 @@ class Shutter:
     every: int = 0
 
     def __post_init__(self) -> None:
-        if not self.taus or min(self.taus) < 1 or self.every < 0:
+        if not self.taus or min(self.taus) < 1 or not all(tau % 2 for tau in self.taus) or self.every < 0:
             raise ValueError(
-                f"Shutter: taus must be one or more numbers of at least 1 and every not negative, "
+                f"Shutter: taus must be one or more odd numbers of at least 1 and every not negative, "
                 f"got {self.taus} and {self.every}"
             )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .clips import average, smear_of
 from .degrade import Degradation, stored
-from .flow import flow, gray, is_cut
+from .flow import between, flow, gray, is_cut
 from .layers import light_of, whole_frame
 from .response import Response
 from .shake import random_path, with_blur
@@ -33,9 +33,9 @@ def synthesize_video(
     """Makes blurry frames of sharp ones; memory does not grow with the length of the video.
 
     "average" gives one frame for every `period` that come in: the mean light of `window` consecutive frames,
-    with frames in between along optical flow, and as sharp frame their middle one. A window never spans a
-    scene cut, and what is left at the end of a scene is dropped. "shake" keeps every frame: each becomes a
-    plane before a camera that shakes on one continuous path.
+    with frames in between along optical flow, and as sharp frame their middle one, of an even number what lies
+    halfway between two along that flow. A window never spans a scene cut, and what is left at the end of a scene is
+    dropped. "shake" keeps every frame: each becomes a plane before a camera that shakes on one continuous path.
 
     Args:
         frames: (H, W, 3) RGB uint8 or uint16, all of one size and type.
@@ -105,9 +105,20 @@ def _averaged(frames: Iterator[np.ndarray], window: int, period: int, response: 
             blurry = average((light_of(one, response) for one in held), aheads, backs)[..., :3]
             still = np.zeros(frame.shape[:2], np.float32)
             smear = smear_of(aheads, backs) if aheads else still
-            yield blurry, response.to_light(held[window // 2]), smear
+            yield blurry, _middle(held, aheads, backs, response), smear
             held, aheads, backs, wait = [], [], [], period - window
         before = now
+
+
+def _middle(
+    frames: list[np.ndarray], aheads: list[np.ndarray], backs: list[np.ndarray], response: Response
+) -> np.ndarray:
+    """Light (H, W, 3) at the middle of an exposure, of which the flows are known from frame to frame."""
+    before, after = (len(frames) - 1) // 2, len(frames) // 2
+    if before == after:
+        return response.to_light(frames[after])
+    pair = (light_of(frames[k], response) for k in (before, after))
+    return between(*pair, aheads[before], backs[before], 0.5)[..., :3]
 
 
 def _shaken(

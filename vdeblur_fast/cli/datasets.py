@@ -50,9 +50,6 @@ PRINTED = {
         "david-external": Row(31.71),
     },
 }
-# Frames at each end of a clip that do not count: MMP-RNN and ESTRNN give no output there, which leaves 1067 of
-# GOPRO_Large's 1111 frames.
-BORDER = 2
 
 
 def dataset_pairs(folder: Path) -> tuple[str, list[Pair]]:
@@ -70,6 +67,12 @@ def dataset_pairs(folder: Path) -> tuple[str, list[Pair]]:
     if layout.name == HIGH_SPEED:
         raise UserError(f"{folder} is {HIGH_SPEED}, sharp frames alone; give GOPRO_Large, which is measured on")
     return layout.name, [Pair(scene.name, scene.blurry, scene.sharp) for scene in layout.scenes("test")]
+
+
+def border_of(network: str) -> int:
+    """Frames at each end of a clip that do not count: MMP-RNN and ESTRNN give no output there, which leaves 1067 of
+    GOPRO_Large's 1111 frames. The other papers leave none out (DAVID section 4.2: all frames)."""
+    return 2 if network.startswith(("mmp-rnn", "estrnn")) else 0
 
 
 def weighs_frames(dataset: str) -> bool:

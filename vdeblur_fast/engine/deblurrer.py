@@ -147,12 +147,14 @@ class Deblurrer:
     def _restart(self) -> None:
         self._scene = self._new_scene()
         self._number = 0  # of the frame that is finished next
+        self._size: torch.Size | None = None  # of the frame before, as it came
         self._cuts = SceneCutDetector()
         self._pending: deque[tuple[FrameFormat, torch.Tensor, torch.Tensor]] = deque()
 
     def _begins_scene(self, source: torch.Tensor) -> bool:
         cut = self._cuts.is_cut(source) if self._detect_cuts else False
-        resized = bool(self._pending) and self._pending[-1][1].shape != source.shape
+        resized = self._size not in (None, source.shape)
+        self._size = source.shape
         return cut or resized
 
     def _finish_scene(self) -> list[Frame]:

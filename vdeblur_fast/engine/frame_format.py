@@ -36,8 +36,8 @@ class FrameFormat:
         ambiguous = shape[0] == shape[2] == 3
         layout = ("HWC" if array else "CHW") if ambiguous else ("HWC" if shape[2] == 3 else "CHW")
         try:
-            dtype = torch.from_numpy(frame[:0]).dtype if array else frame.dtype
-        except TypeError:
+            dtype = torch.from_numpy(np.empty(0, frame.dtype)).dtype if array else frame.dtype
+        except (TypeError, ValueError):  # a kind of number, or an order of its bytes, that PyTorch has not
             dtype = None
         if dtype not in FULL_SCALE and dtype not in FLOATS:
             raise TypeError(f"a frame must be uint8, uint16 or floating point in 0..1, got {frame.dtype}")
