@@ -9,7 +9,6 @@ marked so.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 
 from bench import memory_of_network
 from bench.harness import DEVICE
+from bench.memory_budget import available_bytes
 from bench.memory_use import peak_bytes
 from bench.page import attention
 from bench.page.document import markdown, write_figures
@@ -96,19 +96,13 @@ FORMS = [
 ]
 
 
-def free_bytes(device: str) -> float:
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 @torch.no_grad()
 def peak(form: Form, size: tuple[int, int], device: str) -> tuple[float, bool]:
     """GB, and whether measured."""
     pixels = size[0] * size[1]
     holds = form.holds(pixels)
     needs = holds + BYTES * FRAMES * CHANNELS * pixels
-    if needs > 0.7 * free_bytes(device) or form.computes(pixels) > MOST_OPERATIONS[device]:
+    if needs > 0.7 * available_bytes(device) or form.computes(pixels) > MOST_OPERATIONS[device]:
         return holds / 1e9, False
     torch.manual_seed(0)
     module = form.build(device)
