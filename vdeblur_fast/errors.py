@@ -21,6 +21,14 @@ class DeviceError(UserError):
     """A device or a precision that cannot be had here."""
 
 
+class UnknownBackend(UserError, ValueError):
+    """A name, of VDEBLUR_BACKEND or in a program, that no operator's body has."""
+
+
+class NotFinite(UserError):
+    """A network whose images are no numbers: its weights, or the precision, do not do."""
+
+
 class UnsupportedByNetwork(UserError, ValueError):
     """A number of neighbours, a lookahead or tiles that the network cannot do with."""
 

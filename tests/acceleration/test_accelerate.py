@@ -1,6 +1,7 @@
 """accelerate: the same network, faster, and nothing of the one it was given changed."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -70,6 +71,44 @@ def test_weights_loaded_later_count(name):
     x = picture(plain)
     with torch.inference_mode():
         torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", ["deepcopy", "pickle"])
+def test_a_copy_stands_by_itself(name, how):
+    """What a copy makes of weights that are loaded into it is its own."""
+    fast = accelerate(network(name), "fp32")
+    copied = copy.deepcopy(fast) if how == "deepcopy" else pickle.loads(pickle.dumps(fast))
+    clip = picture(fast)
+    before = fast(clip)
+    torch.testing.assert_close(copied(clip), before)
+    other = network(name)
+    for module in other.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.running_mean, 0.1)
+    for weight in other.parameters():
+        weight.data.mul_(0.9)
+    copied.load_state_dict(other.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(copied(clip), other(clip), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fast(clip), before)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "david-small-single7"])
+def test_gradients_reach_the_frames(name):
+    plain = network(name).requires_grad_(False)
+    found = []
+    for each in (plain, accelerate(plain, "fp32")):
+        clip = picture(plain).requires_grad_()
+        each(clip).square().sum().backward()
+        found.append(clip.grad)
+    torch.testing.assert_close(found[1], found[0], atol=1e-3 * float(found[0].abs().max()), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "strcnn-dtb"])
+def test_no_clips_are_no_images(name):
+    plain = network(name)
+    assert accelerate(plain, "fp32")(picture(plain)[:0]).shape == (0, 3, 3, 32, 48)
 
 
 def test_every_kind_of_block_has_its_fused_body():

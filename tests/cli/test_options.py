@@ -22,6 +22,20 @@ def test_moments(text, seconds):
     assert moment(text) == seconds
 
 
+def test_a_moment_of_many_digits():
+    with pytest.raises(OptionError, match=r"the time 9{30}… is too long; write seconds"):
+        moment("9" * 400)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("--threads", "99999999999999"), ("--threads", "1025"), ("--tile", "9" * 5000)]
+)
+def test_whole_numbers_that_are_too_large(mistake, option, text):
+    said = mistake("run", "in.mp4", "out.mp4", option, text)
+    assert f"{option} must be a whole number from 1 to" in said
+    assert len(said) < 200
+
+
 @pytest.mark.parametrize("text", ["", "-1", "1:", "a", "1:2:3:4", "1e3", "nan", "inf", "1,5", "1:-2"])
 def test_what_is_no_moment(text):
     with pytest.raises(OptionError, match=r"cannot read the time .*; write seconds \(12.5\) or HH:MM:SS"):

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate, pad
 
 from vdeblur_fast import Deblurrer, build
 from vdeblur_fast.engine.frame_format import FrameFormat
-from vdeblur_fast.errors import DeviceError, UnknownNetwork, WeightsError
+from vdeblur_fast.errors import DeviceError, NotFinite, UnknownNetwork, WeightsError
 from vdeblur_fast.reference.networks import VideoNetwork
 
 
@@ -252,6 +252,50 @@ def test_views_and_reused_buffers_are_safe(network):
         np.testing.assert_array_equal(a, b)
 
 
+def test_arrays_that_must_not_be_written_to_are_frames(network, recwarn):
+    frame = np.random.default_rng(0).random((40, 36, 3), np.float32)
+    frame.flags.writeable = False
+    (sharp,) = Deblurrer(network, strength=0).stream([frame])
+    np.testing.assert_array_equal(sharp, frame)
+    assert not [warning for warning in recwarn if "not writable" in str(warning.message)]
+
+
+def test_tensors_that_come_back_may_be_changed_and_learned_from(network):
+    weight = torch.ones((), requires_grad=True)
+    for sharp in Deblurrer(network).stream(clip_of(3, 32, 32)):
+        (sharp.clamp_(0, 1) * weight).sum().backward()
+    assert weight.grad > 0
+
+
+@pytest.mark.parametrize("left", ["closed", "failed"])
+def test_a_stream_that_is_left_early_leaves_nothing_behind(network, left):
+    def failing():
+        yield from clip_of(4, 32, 32)
+        raise OSError("the camera is gone")
+
+    engine = Deblurrer(network)
+    if left == "closed":
+        stream = engine.stream(clip_of(8, 32, 32))
+        next(stream)
+        stream.close()
+    else:
+        with pytest.raises(OSError, match="the camera is gone"):
+            list(engine.stream(failing()))
+    clip = clip_of(4, 32, 32, seed=1)
+    for a, b in zip(engine.stream(clip), Deblurrer(network).stream(clip), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_image_that_is_no_number_is_said(dtype):
+    class Overflowing(Unchanging):
+        def decode(self, window, state=None):
+            return window[2] * float("inf"), state
+
+    with pytest.raises(NotFinite, match=r"values that are not finite .*; use other weights, or precision fp32"):
+        list(Deblurrer(Overflowing()).stream([np.zeros((8, 8, 3), dtype)] * 3))
+
+
 @pytest.mark.parametrize("turned", [np.s_[..., ::-1], np.s_[::-1], np.s_[:, ::-1]])
 def test_arrays_of_negative_strides_are_frames(network, turned):
     frame = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)  # as OpenCV gives it: BGR
@@ -300,6 +344,12 @@ def test_wrong_arguments_are_named(network):
     for ensemble in (3, 2.0, "4"):
         with pytest.raises(ValueError, match=rf"ensemble must be one of 1, 2, 4 .*, got {ensemble}"):
             Deblurrer(network, ensemble=ensemble)
+    for name, number in {"frames": 1.5, "lookahead": 2.5, "tile": "7"}.items():
+        with pytest.raises(ValueError, match=f"{name} must be a whole number, got {number!r}"):
+            Deblurrer(network, **{name: number})
+    with pytest.raises(ValueError, match=r"strength must be between 0 .* got '1'"):
+        Deblurrer(network, strength="1")
+    assert Deblurrer(network, shrink=np.int64(2)).shrink == 2
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

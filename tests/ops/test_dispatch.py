@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from vdeblur_fast.errors import UnknownBackend
 from vdeblur_fast.ops import dispatch, explain, native, pixel_distribute, use_backend
 
 from .test_pixel_distribute import given
@@ -42,7 +43,7 @@ def test_unknown_backends_are_refused(monkeypatch):
     ):
         pass
     monkeypatch.setenv("VDEBLUR_BACKEND", "slow")
-    with pytest.raises(ValueError, match="VDEBLUR_BACKEND: unknown backend 'slow'"):
+    with pytest.raises(UnknownBackend, match="VDEBLUR_BACKEND: unknown backend 'slow'"):
         pixel_distribute(*given())
 
 

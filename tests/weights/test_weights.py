@@ -73,6 +73,19 @@ def test_weights_of_another_network_are_named_and_nothing_is_touched(tmp_path):
     assert torch.equal(network.fuse.weight, before)
 
 
+def test_whole_numbers_are_named(network, tmp_path):
+    path = save(network, tmp_path / "w.safetensors", **{"skip.bias": network.skip.bias.detach().to(torch.int64)})
+    with pytest.raises(WeightsError, match=r"whole numbers, 1 tensors not floating point \(skip\.bias\)"):
+        weights.load_file(network, path)
+
+
+def test_values_that_the_network_cannot_hold_are_named(network, tmp_path):
+    huge = torch.full_like(network.skip.bias, 1e300, dtype=torch.float64)
+    path = save(network, tmp_path / "w.safetensors", **{"skip.bias": huge})
+    with pytest.raises(WeightsError, match=r"1 tensors not finite \(skip\.bias\)"):
+        weights.load_file(network, path)
+
+
 def test_values_that_are_not_finite_are_named(network, tmp_path):
     spoilt = torch.full_like(network.skip.bias, float("nan"))
     path = save(network, tmp_path / "w.safetensors", **{"skip.bias": spoilt})

@@ -89,7 +89,8 @@ def accelerate(
     nothing, those to few channels compute several pixels at once, and poolings are a maximum or a convolution;
     those of 3x3 and 5x5 use Winograd's method where that is faster (their transformed weights, four times as large, in
     bfloat16 fourteen, are kept beside them), or AMX's tiles for bfloat16 where there are any. Its interface and
-    state_dict are the network's, which is never changed; `.acceleration` says what was done.
+    state_dict are the network's, which is never changed; `.acceleration` says what was done. Weights are taken when the
+    copy is made and when a state_dict is loaded into it; after any other change of them, accelerate anew.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.

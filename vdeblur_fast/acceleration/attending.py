@@ -86,8 +86,12 @@ def attend_in_one_convolution(network: nn.Module) -> int:
     for module in found:
         module.__class__, module.attention.fuse.__class__ = OneConvESTRNN, DoneLater
         _prepare(module)
-        module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
+        module.register_load_state_dict_post_hook(_prepare_again)
     return len(found)
+
+
+def _prepare_again(module: OneConvESTRNN, _: object) -> None:
+    _prepare(module)
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """Batch norms folded into the convolutions before them, with the state_dict of the unfolded network."""
 
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -41,7 +42,7 @@ def fold_batch_norms(network: nn.Module) -> list[str]:
             if _foldable(conv, norm):
                 conv.__class__, norm.__class__ = FoldedConv2d, FoldedAway
                 _fold(conv, norm)
-                chain.register_load_state_dict_post_hook(lambda *_, c=conv, n=norm: _fold(c, n))
+                chain.register_load_state_dict_post_hook(partial(_fold_again, conv, norm))
                 folded.append(f"{name}.{place}" if name else place)
     return folded
 
@@ -49,6 +50,10 @@ def fold_batch_norms(network: nn.Module) -> list[str]:
 def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     plain = type(conv) is nn.Conv2d and conv.padding_mode == "zeros" and type(norm) is nn.BatchNorm2d
     return plain and not norm.training and norm.running_mean is not None
+
+
+def _fold_again(conv: FoldedConv2d, norm: FoldedAway, *_: object) -> None:
+    _fold(conv, norm)
 
 
 @torch.no_grad()

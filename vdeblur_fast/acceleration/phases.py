@@ -41,7 +41,7 @@ class PhasedConv2d(nn.Conv2d):
         rows, columns = (phase * self.upscale for phase in self.phases)
         batch, height, width, channels = y.shape
         y = y.reshape(batch, height, width, rows, channels // rows).transpose(2, 3)
-        return y.reshape(batch, height * rows, width * columns, -1).permute(0, 3, 1, 2)
+        return y.reshape(batch, height * rows, width * columns, channels // (rows * columns)).permute(0, 3, 1, 2)
 
 
 class ShuffledAway(nn.PixelShuffle):
@@ -67,7 +67,7 @@ def compute_in_phases(network: nn.Module) -> int:
         if shuffle:
             shuffle.__class__ = ShuffledAway
         _prepare(conv)
-        conv.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
+        conv.register_load_state_dict_post_hook(_prepare_again)
     return len(found)
 
 
@@ -98,6 +98,10 @@ def _worth_it(module: nn.Module, times: float) -> bool:
         and min(module.kernel_size) >= 3
         and _work(module, (1, 1)) > times * _work(module, _phases(module))
     )
+
+
+def _prepare_again(module: PhasedConv2d, _: object) -> None:
+    _prepare(module)
 
 
 @torch.no_grad()

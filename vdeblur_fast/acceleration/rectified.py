@@ -15,6 +15,11 @@ from ..reference.networks.unet import UNet
 from .folding import FoldedAway, FoldedConv2d
 
 
+def asks_for_gradients(*given: torch.Tensor) -> bool:
+    """Whether a result must remember how it came about: PyTorch has no gradients for those operators."""
+    return torch.is_grad_enabled() and any(x.requires_grad for x in given)
+
+
 class RectifiedConv2d(nn.Conv2d):
     """`torch.nn.Conv2d`, then ReLU.
 
@@ -23,6 +28,8 @@ class RectifiedConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        if asks_for_gradients(input):
+            return super()._conv_forward(input, weight, bias).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_pointwise(input, weight, bias, *where, "relu", [], "")
 
@@ -44,6 +51,8 @@ class RectifiedConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if asks_for_gradients(input):
+            return super().forward(input).relu()
         where = self.padding, self.output_padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_transpose_pointwise(input, self.weight, self.bias, *where, "relu", [], "")
 
@@ -52,6 +61,8 @@ class AddedFoldedConv2d(FoldedConv2d):
     """The last convolution of a residual block: adds what the block is given, and rectifies the sum."""
 
     def added(self, x: torch.Tensor, other: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
+        if asks_for_gradients(x, other):
+            return (self(x) + other).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         weights, ends = (self.folded_weight, self.folded_bias), ("add", 1.0, "relu", [], "")
         if overwrite:

@@ -61,7 +61,7 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
         module.__class__, module.activation = kind, activation
         if kind is WinogradConvTranspose2d:
             _prepare(module)
-            module.register_load_state_dict_post_hook(lambda module, _: _prepare(module))
+            module.register_load_state_dict_post_hook(_prepare_again)
     return len(found)
 
 
@@ -85,6 +85,10 @@ def _worth_it_in_bf16(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
         return False
     enough = min(module.in_channels, module.out_channels) >= ENOUGH_IN_BF16[module.kernel_size[0]]
     return enough and module.in_channels * module.out_channels <= MOST_IN_BF16
+
+
+def _prepare_again(module: WinogradConvTranspose2d, _: object) -> None:
+    _prepare(module)
 
 
 @torch.no_grad()

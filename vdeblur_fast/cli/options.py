@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 MODES = ("stream", "windows")
+MOST, MOST_THREADS, DIGITS = 2**31 - 1, 1024, 30
 
 
 class OptionError(UserError):
@@ -44,7 +45,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--tile", type=whole("--tile", 1), metavar="PIXELS", help="compute in tiles: the same, with less memory")
     add("--no-scene-cuts", dest="scene_cuts", action="store_false", help="carry on where the scene changes")
     add("--no-accelerate", dest="accelerate", action="store_false", help="plain PyTorch instead of fused kernels")
-    add("--threads", type=whole("--threads", 1), metavar="N", help="CPU threads of the network")
+    add("--threads", type=whole("--threads", 1, MOST_THREADS), metavar="N", help="CPU threads of the network")
 
 
 def add_coding_options(parser: argparse.ArgumentParser) -> None:
@@ -157,11 +158,14 @@ def number(option: str, least: float, most: float) -> Callable[[str], float]:
     return read
 
 
-def whole(option: str, least: int) -> Callable[[str], int]:
-    """Reads what was typed for an option; anything but a whole number from `least` raises OptionError."""
+def whole(option: str, least: int, most: int = MOST) -> Callable[[str], int]:
+    """Reads what was typed for an option; anything but a whole number from `least` to `most` raises OptionError."""
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal()) or int(text) < least:
+        digits = text.isascii() and text.isdecimal()
+        if digits and (len(text) > DIGITS or int(text) > most):
+            raise OptionError(f"{option} must be a whole number from {least} to {most}, got {text[:DIGITS]}…")
+        if not digits or int(text) < least:
             raise OptionError(f"{option} must be a whole number from {least}, got {text}")
         return int(text)
 
@@ -173,6 +177,8 @@ def moment(text: str) -> float:
     found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
     if found is None:
         raise OptionError(f"cannot read the time {text!r}; write seconds (12.5) or HH:MM:SS (00:01:12.5)")
+    if len(text) > DIGITS:
+        raise OptionError(f"the time {text[:DIGITS]}… is too long; write seconds (12.5) or HH:MM:SS (00:01:12.5)")
     hours, minutes, seconds = found.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)
 

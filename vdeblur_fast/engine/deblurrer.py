@@ -3,6 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from ..device import choose_device, choose_precision
 from ..errors import UnknownNetwork, UnsupportedByNetwork
 from ..reference.networks import VideoNetwork, build, networks
 from ..reference.networks.tiling import tiled
-from .frame_format import Frame, FrameFormat
+from .frame_format import Frame, FrameFormat, ordinary
 from .scene import Scene
 from .scene_cut import SceneCutDetector
 from .self_ensemble import mean_of_views, views
@@ -82,13 +83,16 @@ class Deblurrer:
         tile: int | None = None,
         on_choice: Callable[[int, list[int]], None] | None = None,
     ):
-        if not 0 <= strength <= MOST_STRENGTH:
+        for name, number in {"frames": frames, "lookahead": lookahead, "tile": tile}.items():
+            if number is not None and not isinstance(number, Integral):
+                raise ValueError(f"{name} must be a whole number, got {number!r}")
+        if not (isinstance(strength, Real) and 0 <= strength <= MOST_STRENGTH):
             raise ValueError(
-                f"strength must be between 0 (the source) and {MOST_STRENGTH:g} (twice the effect), got {strength}"
+                f"strength must be between 0 (the source) and {MOST_STRENGTH:g} (twice the effect), got {strength!r}"
             )
-        if not (isinstance(shrink, int) and shrink >= 1):
+        if not (isinstance(shrink, Integral) and shrink >= 1):
             raise ValueError(f"shrink must be a whole number from 1 on (1 keeps the frames' size), got {shrink}")
-        if not (isinstance(ensemble, int) and ensemble in ENSEMBLES):
+        if not (isinstance(ensemble, Integral) and ensemble in ENSEMBLES):
             raise ValueError(
                 f"ensemble must be one of {', '.join(map(str, ENSEMBLES))} (views of a frame), got {ensemble}"
             )
@@ -129,20 +133,25 @@ class Deblurrer:
             self._pending.append((format_, source, small))
             frame = views(self._padded(small), self.ensemble)
             finished += [self._finish(image) for image in self._scene.push(frame)]
-        return finished
+        return ordinary(finished)
 
     def flush(self) -> list[Frame]:
         """Returns the frames still due, and makes ready for another video."""
         with torch.inference_mode():
             finished = self._finish_scene()
         self._restart()
-        return finished
+        return ordinary(finished)
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The sharp version of every frame, as soon as it is finished."""
-        for frame in frames:
-            yield from self.push(frame)
-        yield from self.flush()
+        """The sharp version of every frame, as soon as it is finished. Left early, it drops the frames still due."""
+        video = self._cuts  # there are others once it has ended
+        try:
+            for frame in frames:
+                yield from self.push(frame)
+            yield from self.flush()
+        finally:
+            if self._cuts is video:
+                self._restart()
 
     def _restart(self) -> None:
         self._scene = self._new_scene()

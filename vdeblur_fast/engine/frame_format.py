@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 import torch
 
+from ..errors import NotFinite
+
 Frame = np.ndarray | torch.Tensor
 
 FULL_SCALE = {torch.uint8: 255.0, torch.uint16: 65535.0}
@@ -49,7 +51,7 @@ class FrameFormat:
         Raises ValueError where a floating-point frame is not finite or plainly not in 0..1.
         """
         # One frame of a batch from the start: strides that PyTorch knows as channels last, and need not put in order.
-        x = (torch.from_numpy(np.ascontiguousarray(frame)) if self.array else frame.detach())[None]
+        x = (torch.from_numpy(_writeable(frame)) if self.array else frame.detach())[None]
         if self.layout == "HWC":
             x = x.permute(0, 3, 1, 2)
         scale = FULL_SCALE.get(self.dtype)
@@ -66,10 +68,18 @@ class FrameFormat:
         return x
 
     def to_frame(self, image: torch.Tensor) -> Frame:
-        """image (1, 3, H, W) float32 -> a frame of this format; integer formats are clamped and rounded."""
+        """image (1, 3, H, W) float32 -> a frame of this format; integer formats are clamped and rounded.
+
+        Raises NotFinite where an integer cannot hold the image, for it has values that are no numbers.
+        """
         scale = FULL_SCALE.get(self.dtype)
         x = image[0]
         if scale is not None:
+            if not x.sum().isfinite():
+                raise NotFinite(
+                    "the network gives values that are not finite (NaN), so there is no image; use other weights, or "
+                    "precision fp32"
+                )
             x = x.clamp(0, 1).mul_(scale).round_()
         if self.dtype == torch.uint16:
             x = x.to(torch.int32)  # torch has few kernels for uint16
@@ -78,3 +88,14 @@ class FrameFormat:
             x = x.permute(1, 2, 0)
         x = x.contiguous()
         return x.numpy() if self.array else x
+
+
+def ordinary(frames: list[Frame]) -> list[Frame]:
+    """Copies of the tensors that were made in inference mode, which PyTorch would let nobody change or learn from."""
+    return [x.clone() if isinstance(x, torch.Tensor) and x.is_inference() else x for x in frames]
+
+
+def _writeable(frame: np.ndarray) -> np.ndarray:
+    """In C order; a copy where PyTorch would warn of an array that must not be written to, which nobody does."""
+    frame = np.ascontiguousarray(frame)
+    return frame if frame.flags.writeable else frame.copy()

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from ..errors import UnknownBackend
+
 NAMES = ("triton", "cuda", "cpu", "reference")
 _TABLES: dict[str, Sequence["Backend"]] = {}
 _asked: ContextVar[str | None] = ContextVar("vdeblur_backend", default=None)
@@ -36,7 +38,7 @@ def register(operator: str, *backends: Backend) -> None:
 def use_backend(name: str | None) -> Iterator[None]:
     """Within the block every operator runs on the backend `name`, or raises NotImplementedError with its reason.
 
-    None takes the choice back. Raises ValueError for a name that is no backend.
+    None takes the choice back. Raises UnknownBackend, a ValueError, for a name that is no backend.
     """
     if name is not None:
         _check(name, "use_backend")
@@ -101,7 +103,7 @@ def asked_for() -> str | None:
 
 def _check(name: str, where: str) -> None:
     if name not in NAMES:
-        raise ValueError(f"{where}: unknown backend {name!r}; use one of {', '.join(NAMES)}")
+        raise UnknownBackend(f"{where}: unknown backend {name!r}; use one of {', '.join(NAMES)}")
 
 
 def _describe(argument: Any) -> str:

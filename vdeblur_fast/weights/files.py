@@ -78,7 +78,13 @@ def _check(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belo
             f"{_some('not of this network', surplus)}, {_some('of another shape', shapes)}; "
             "choose the network that it was made for"
         )
-    spoilt = [key for key, value in tensors.items() if not value.isfinite().all()]
+    whole = [key for key, value in tensors.items() if own[key].is_floating_point() > value.is_floating_point()]
+    if whole:
+        raise WeightsError(
+            f"weights file {path} holds whole numbers, {_some('not floating point', whole)}; quantised weights cannot "
+            "be used, so give those from before"
+        )
+    spoilt = [key for key, value in tensors.items() if not value.to(own[key].dtype).isfinite().all()]
     if spoilt:
         raise WeightsError(f"weights file {path} is damaged: {_some('not finite', spoilt)}; get it again")
 
