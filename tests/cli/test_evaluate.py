@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -108,6 +109,59 @@ def test_the_table(vdeblur, pair, weights):
 def test_a_video_against_a_folder_of_images(evaluate, vdeblur, pair, weights, tmp_path):
     assert vdeblur("run", pair[1], f"{tmp_path}/images/", "--weights", weights, "--quiet")[0] == 0
     assert evaluate(pair[0], tmp_path / "images")["clips"][0]["frames"] == 8
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders of the same four images."""
+    for name in ("soft", "hard"):
+        (tmp_path / name).mkdir()
+        for index, image in enumerate(pictures(4)):
+            assert cv2.imwrite(str(tmp_path / name / f"{index}.png"), image)
+    return tmp_path / "soft", tmp_path / "hard"
+
+
+def test_frames_are_never_compared_with_others(vdeblur, mistake, folders, weights, tmp_path):
+    soft, hard = folders
+
+    def answer(blurry, sharp) -> str:
+        return mistake("evaluate", "--blurry", blurry, "--sharp", sharp, "--weights", weights, "--quiet")
+
+    (soft / "1.png").write_bytes(b"damaged")
+    (hard / "3.png").write_bytes(b"damaged")
+    assert f"an image of {soft} before 2.png cannot be read, so it has no partner; replace it, or" in answer(soft, hard)
+    assert f"an image of {soft} before 2.png cannot be read" in answer(hard, soft)
+    video = write_video(tmp_path / "hard.mkv", pictures(3), "ffv1")
+    assert f"an image of {soft} before 2.png cannot be read" in answer(soft, video)
+    (hard / "1.png").write_bytes(b"damaged")
+    (hard / "3.png").write_bytes((soft / "3.png").read_bytes())
+    code, out, _ = vdeblur(
+        "evaluate", "--blurry", soft, "--sharp", hard, "--weights", weights, "--json", "--strength", 0
+    )
+    assert code == 0
+    [clip] = json.loads(out)["clips"]
+    assert (clip["frames"], clip["psnr_after"]) == (3, BEST_PSNR)
+
+
+def test_images_are_matched_by_their_names(evaluate, mistake, folders, weights):
+    soft, hard = folders
+    for index in range(4):
+        (hard / f"{index}.png").rename(hard / f"sharp{index}.png")  # no name in common: by their order
+    assert evaluate(soft, hard)["mean"]["psnr_before"] == BEST_PSNR
+    for index in range(4):
+        (hard / f"sharp{index}.png").rename(hard / f"{index + 1}.png")
+    answer = mistake("evaluate", "--blurry", soft, "--sharp", hard, "--weights", weights)
+    assert f"{soft} has 0.png where {hard} has 1.png; images are matched by name, so name them alike" in answer
+    (soft / "0.png").unlink()
+    assert f"{soft} has nothing where {hard} has 4.png" in mistake(
+        "evaluate", "--blurry", soft, "--sharp", hard, "--weights", weights
+    )
+
+
+@pytest.mark.parametrize("option", ["--blurry", "--sharp", "--dataset"])
+def test_a_path_that_is_empty(mistake, option):
+    """What a shell makes of a variable that is not set is not the folder one is in."""
+    assert mistake("evaluate", option, "") == f"{option} is empty; name a video file or a folder"
 
 
 def test_pairs_that_do_not_fit(mistake, pair, weights, tmp_path):

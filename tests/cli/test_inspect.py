@@ -4,6 +4,7 @@ import os
 import re
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -59,12 +60,28 @@ def test_a_folder_that_exists_is_replaced_only_when_asked(vdeblur, mistake, weig
     arguments = ("inspect", clip, out, "--weights", weights, "--show", 1, "--quiet")
     assert vdeblur(*arguments) == (0, "", "")
     assert "exists already; add --overwrite" in mistake(*arguments)
-    (out / "000009-old.png").touch()
+    (out / "000000-after.png").rename(out / "000009-old.png")
     assert vdeblur(*arguments, "--overwrite")[0] == 0
     assert not (out / "000009-old.png").exists()
-    (out / "precious.txt").touch()
-    assert "holds other things than images (precious.txt)" in mistake(*arguments, "--overwrite")
-    assert (out / "precious.txt").exists()
+    (out / "precious.png").write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    assert "holds other things than this command writes (precious.png)" in mistake(*arguments, "--overwrite")
+    assert (out / "precious.png").exists()
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(vdeblur, mistake, weights, clip, tmp_path):
+    def refusal(name):
+        return mistake("inspect", clip, tmp_path / name, "--weights", weights, "--show", 1, "--overwrite")
+
+    for name, text in (("mine", ""), ("site", "<!doctype html><title>What I see in holiday.mp4</title>")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "holiday0.png").write_bytes(cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes())
+        if text:
+            (tmp_path / name / "index.html").write_text(text)
+        assert "holds other things than this command writes (holiday0.png)" in refusal(name)
+        assert (tmp_path / name / "holiday0.png").exists()
+    assert vdeblur("run", clip, f"{tmp_path}/frames/", "--weights", weights, "--quiet")[0] == 0
+    assert "holds other things than this command writes (000000.png)" in refusal("frames")
+    assert len(os.listdir(tmp_path / "frames")) == 8
 
 
 @pytest.mark.parametrize(

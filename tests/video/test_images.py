@@ -73,6 +73,18 @@ def test_names_stay_apart(tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.png.png", "b.png"]
 
 
+def test_no_name_is_given_twice(tmp_path):
+    """Not even to two that differ in capitals, which are one file on some disks."""
+    (tmp_path / "in").mkdir()
+    for index, name in enumerate(("a.jpg", "a.png", "a.jpg.png", "A.bmp", "B.png", "b.PNG")):
+        save(tmp_path / "in" / name, picture(index, 20, 14))
+    reader = open_reader(tmp_path / "in")
+    process(reader, open_writer(tmp_path / "out", reader), None)
+    names = {path.name.casefold() for path in (tmp_path / "out").iterdir()}
+    assert len(names) == 6
+    assert {"a.jpg.png", "a.png.png", "a.jpg.png.png", "a.bmp.png"} <= names
+
+
 def test_transparency_and_grey(tmp_path):
     (tmp_path / "in").mkdir()
     image = np.dstack((picture(0, 20, 14), np.arange(280, dtype=np.uint8).reshape(14, 20)))
@@ -122,6 +134,15 @@ def test_many_images_do_not_go_into_one(folder, tmp_path):
         open_writer(tmp_path / "b.png", open_reader(folder))
 
 
+def test_the_transparency_that_a_video_cannot_hold_is_told(tmp_path):
+    save(tmp_path / "a.png", np.dstack((picture(0, 20, 14), picture(1, 20, 14)[..., 0])))
+    reader = open_reader(tmp_path / "a.png")
+    assert reader.has_alpha
+    writer = open_writer(tmp_path / "a.mkv", reader, codec="ffv1")
+    writer.abort()
+    assert writer.warnings == ["the transparency of a.png was left out"]
+
+
 def test_patterns(folder, tmp_path):
     assert [frame.name for frame in open_reader(folder / "f%d.png")] == [f"f{index}.png" for index in range(12)]
     with pytest.raises(InputError, match=r"no file matches .*g%03d.png"):
@@ -142,21 +163,17 @@ def test_damaged_images_are_counted(folder):
     assert reader.problems == ["in is damaged: 11 of 12 images could be read (f4.png could not)"]
 
 
+def test_a_deeper_image_after_the_first_is_told(folder):
+    save(folder / "f5.png", picture(5, 20, 14, top=65535))
+    reader = open_reader(folder)
+    frames = list(reader)
+    assert {frame.image.dtype for frame in frames} == {np.dtype(np.uint8)}
+    assert np.abs(frames[5].image - picture(5, 20, 14).astype(int)).max() <= 1
+    (problem,) = reader.problems
+    assert problem.startswith("the first image has 8 bits, so the 16 bits of others were reduced to 8 (f5.png);")
+
+
 def test_images_of_another_size_are_a_mistake(folder):
     save(folder / "f5.png", picture(0, 10, 10))
     with pytest.raises(InputError, match=r"f5.png is 10x10 but the images before it are 20x14"):
         list(open_reader(folder))
-
-
-def test_only_images_are_ever_replaced(folder, tmp_path):
-    reader = open_reader(folder)
-    process(reader, open_writer(tmp_path / "out", reader), None)
-    with pytest.raises(OutputError, match="exists already"):
-        open_writer(tmp_path / "out", reader)
-    process(reader, open_writer(tmp_path / "out", reader, overwrite=True), None)
-    (tmp_path / "out" / "letter.doc").write_text("precious")
-    with pytest.raises(OutputError, match=r"holds other things than images \(letter.doc\)"):
-        open_writer(tmp_path / "out", reader, overwrite=True)
-    with pytest.raises(OutputError, match="is the input itself"):
-        open_writer(folder, reader, overwrite=True)
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

@@ -102,7 +102,7 @@ def test_the_input_is_never_the_output(reader, tmp_path, link):
         ("out.mov", {"codec": "prores", "crf": 20}, r"prores_ks has no crf"),
         ("out.mp4", {"pix_fmt": "yuv999p"}, r"libx264 has no pixel format 'yuv999p'; it has yuv420p"),
         ("out.mp4", {"codec": "hevc", "size": (8, 8)}, r"libx265 cannot make 8x8 video"),
-        ("source", {"overwrite": True}, "holds other things than images"),
+        ("source", {"overwrite": True}, r"the input .*in.mp4 is in .*source, which would be replaced"),
         ("source/in.mp4/out.mp4", {}, r"in.mp4 is a file, not a folder; choose another name"),
     ],
 )

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections import deque
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .datasets import border_of, dataset_pairs, row, row_text, weighs_frames
 from .options import OptionError, add_network_options, make_deblurrer, whole
-from .pairs import Pair, PairError, find_pairs
+from .pairs import Pair, PairError, check_names, check_places, find_pairs
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
         "ESTRNN without the first and last two frames of each clip. Images are rounded to 8 bits; MMP-RNN's and "
         "ESTRNN's code cuts them off, which makes the PSNR a few hundredths of a dB lower.",
     )
-    what = "a video, a folder of images, or a folder of clips"
-    parser.add_argument("--blurry", type=Path, metavar="A", help=what)
-    parser.add_argument("--sharp", type=Path, metavar="B", help="the same clips, sharp")
-    parser.add_argument("--dataset", type=Path, metavar="DIR", help="a folder with GOPRO_Large, DVD or BSD, instead")
+    add = parser.add_argument
+    add("--blurry", type=named("--blurry"), metavar="A", help="a video, a folder of images, or a folder of clips")
+    add("--sharp", type=named("--sharp"), metavar="B", help="the same clips, sharp")
+    add("--dataset", type=named("--dataset"), metavar="DIR", help="a folder with GOPRO_Large, DVD or BSD, instead")
     parser.add_argument(
         "--border",
         type=whole("--border", 0),
@@ -71,6 +72,17 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_network_options(parser)
     return parser
+
+
+def named(option: str) -> Callable[[str], Path]:
+    """Reads a path; what a shell makes of a variable that is not set is not the folder one is in."""
+
+    def read(text: str) -> Path:
+        if not text:
+            raise OptionError(f"{option} is empty; name a video file or a folder")
+        return Path(text)
+
+    return read
 
 
 def execute(options: argparse.Namespace) -> None:
@@ -114,7 +126,8 @@ def measure(pair: Pair, deblurrer: "Deblurrer", quiet: bool = True, label: str =
     """Sharpens a pair's blurry clip and compares both versions of each frame with the sharp one; `border` frames at
     each end are sharpened but not counted.
 
-    Raises PairError where the clips differ in the size or the number of their frames, or nothing is left to count.
+    Raises PairError where the clips differ in the size, the number or the names of their frames, or in which of them
+    can be read, or where nothing is left to count.
     """
     from ..video import open_reader
     from .quality import mean, quality
@@ -128,9 +141,11 @@ def measure(pair: Pair, deblurrer: "Deblurrer", quiet: bool = True, label: str =
             progress.advance()
 
     blurry, sharp = open_reader(pair.blurry, upright=True), open_reader(pair.sharp, upright=True)
+    check_names(blurry, sharp)
     with Progress(blurry.frames_estimate, quiet, label) as progress:
         for source, truth in zip_longest(blurry, sharp):
             check(pair, len(before), source, truth)
+            check_places([(blurry, source), (sharp, truth)], len(before))
             before.append(quality(source.image, truth.image))
             truths.append(truth.image)
             compare(deblurrer.push(source.image))

@@ -36,7 +36,7 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     add("--show", type=whole("--show", 1), default=5, metavar="N", help="show so many frames (%(default)s)")
     add("--every", type=whole("--every", 1), default=1, metavar="K", help="show every K-th frame (%(default)s)")
     add("--at", type=pixel, metavar="X,Y", help="show what this pixel listens to (gsta-net: the most blurred region)")
-    add("--overwrite", action="store_true", help="replace a folder that this command has written")
+    add("--overwrite", action="store_true", help="replace a folder that holds only what this command has written")
     add("--quiet", action="store_true", help="print errors only")
     add = parser.add_argument_group("the network").add_argument
     add("--model", default=DEFAULT_NETWORK, metavar="NAME", help="see `vdeblur models` (%(default)s)")
@@ -58,7 +58,7 @@ def pixel(text: str) -> tuple[int, int]:
 
 
 def execute(options: argparse.Namespace) -> None:
-    from ..inspection.album import PAGE, Album
+    from ..inspection.album import PAGE, Album, foreign
     from ..video import open_reader
     from ..video.atomic import AtomicOutput
 
@@ -66,7 +66,8 @@ def execute(options: argparse.Namespace) -> None:
     reader = open_reader(options.input, options.start, options.end, upright=True)
     check_pixel(options.at, reader.width, reader.height)
     inspector = make_inspector(options, (reader.height, reader.width))
-    output = AtomicOutput(Path(options.output), reader.path, options.overwrite, folder=True, beside=(PAGE,))
+    files = getattr(reader, "files", ())
+    output = AtomicOutput(Path(options.output), reader.path, options.overwrite, True, inputs=files, foreign=foreign)
     try:
         album = Album(output.temporary)
         shown = fill(album, inspector, reader, options.quiet)

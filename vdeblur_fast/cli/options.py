@@ -54,7 +54,7 @@ def add_coding_options(parser: argparse.ArgumentParser) -> None:
     add("--codec", metavar="NAME", help="h264, hevc, av1, vp9, ffv1, prores (h264 where it can be)")
     add("--crf", type=number("--crf", 0, 63), metavar="N", help="quality: lower is better, larger (h264: 16)")
     add("--preset", metavar="NAME", help="speed of the encoder, by its own names, such as veryfast")
-    add("--overwrite", action="store_true", help="replace an output that exists")
+    add("--overwrite", action="store_true", help="replace an output that exists; a folder only where all of it is ours")
     add("--quiet", action="store_true", help="print errors only")
 
 

@@ -1,9 +1,14 @@
-"""Which blurry clip belongs to which sharp one."""
+"""Which blurry clip belongs to which sharp one, and which of their frames."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..video import Frame, ImageReader, VideoReader
 
 VIDEOS = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".vob"),
@@ -79,3 +84,35 @@ def clips_of(folder: Path) -> dict[str, Path]:
     if not found:
         raise PairError(f"{folder} holds no video files and no images; give a clip or a folder of clips")
     return found
+
+
+def check_names(blurry: "VideoReader | ImageReader", sharp: "VideoReader | ImageReader") -> None:
+    """Raises PairError where two folders name some of their images alike, but not all, in the same order.
+
+    Folders that share no name number their images each in its own way, which says nothing.
+    """
+    files = [getattr(reader, "files", []) for reader in (blurry, sharp)]
+    ours, theirs = ([file.stem for file in some] for some in files)
+    if ours == theirs or not set(ours) & set(theirs):
+        return
+    one, other = next(
+        (one, other) for one, other in zip_longest(*files) if not (one and other and one.stem == other.stem)
+    )
+    has, where = one.name if one else "nothing", other.name if other else "nothing"
+    raise PairError(
+        f"{blurry.path} has {has} where {sharp.path} has {where}; images are matched by name, so name them alike"
+    )
+
+
+def check_places(clips: list[tuple["VideoReader | ImageReader", "Frame"]], count: int) -> None:
+    """Raises PairError where the next frames of two clips do not belong together, for an image was left out of one.
+
+    clips: each one's reader and frame; count: how many came before.
+    """
+    places = [frame.pts if reader.is_images else count for reader, frame in clips]
+    if places[0] != places[1]:
+        reader, frame = clips[places[0] < places[1]]
+        raise PairError(
+            f"an image of {reader.path} before {frame.name} cannot be read, so it has no partner; replace it, or "
+            "remove it from both clips"
+        )

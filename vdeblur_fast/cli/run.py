@@ -14,7 +14,8 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
         "run",
         help="make a video sharp",
         description="Makes a video sharp: every frame comes back at its own time, with the sound, the "
-        "subtitles and the tags of the file. The output appears when it is whole.",
+        "subtitles and the tags of the file. The output appears when it is whole. A folder of "
+        "images is replaced (--overwrite) only where all of it was written by this program.",
     )
     add = parser.add_argument
     add("input", metavar="IN", help="a video file, a folder of images, or a pattern such as frames/%%05d.png")

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..video.signature import is_signed
 from .figures import Figure, Table
 from .inspector import Sight
 from .painting import colours, inline, paint, png
 
 PAGE = "index.html"
+SIGNATURE = '<meta name="generator" content="vdeblur inspect">'
 BESIDE, SMALL = 640, 300  # pixels that the pictures on the page are wide, at most
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #222; }
@@ -54,7 +56,7 @@ class Album:
 
     def finish(self, title: str, sentences: Iterable[str]) -> None:
         said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-        head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        head = f'<meta charset="utf-8">{SIGNATURE}<title>{escape(title)}</title><style>{STYLE}</style>'
         body = "\n".join([f"<h1>{escape(title)}</h1>", said, *self._parts])
         page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
         (self.folder / PAGE).write_text(page, encoding="utf-8")
@@ -80,6 +82,13 @@ class Album:
         label = escape(caption)
         shown = f'<a href="{file}"><img src="{inline(image, width)}" alt="{label}"></a>'
         return f"<figure>{shown}<figcaption>{label}</figcaption></figure>"
+
+
+def foreign(folder: Path) -> list[Path]:
+    """What is in a folder that no album has put there: everything, where there is no page of an album."""
+    page = folder / PAGE
+    is_album = page.is_file() and SIGNATURE.encode() in page.read_bytes()[:500]
+    return [entry for entry in folder.iterdir() if not (is_album and (entry == page or is_signed(entry)))]
 
 
 def _made_of(sight: Sight) -> str:

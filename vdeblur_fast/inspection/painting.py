@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import torch
 
+from ..video.signature import signed
 from .figures import Figure
 
 
@@ -34,10 +35,10 @@ def colours(levels: np.ndarray) -> np.ndarray:
 
 
 def png(image: np.ndarray) -> bytes:
-    """(H, W, 3) RGB uint8 or uint16 -> a PNG file."""
+    """(H, W, 3) RGB uint8 or uint16 -> a PNG file, signed as ours."""
     import cv2
 
-    return cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+    return signed(cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes())
 
 
 def inline(image: np.ndarray, width: int) -> str:

@@ -4,28 +4,47 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vdeblur_fast.video.errors import OutputError, output_error
+from vdeblur_fast.video.signature import is_signed
+
+LONGEST = 255  # bytes of a file's name
+
+
+def unsigned(folder: Path) -> list[Path]:
+    """What is in a folder beside PNG images that we have written."""
+    return [entry for entry in folder.iterdir() if not is_signed(entry)]
 
 
 class AtomicOutput:
     """A hidden temporary file (or folder) beside `path`: takes its place on `commit`, vanishes on `discard`.
 
-    beside: names of files that a folder of ours holds beside its images, and may be replaced with.
+    source     what is read, if anything; inputs: the files in it, where it is a folder or a pattern
+    overwrite  replace a file that exists, or a folder that holds nothing that is not ours
+    foreign    of a folder that exists, what is in it that is not ours
 
     Raises OutputError at once where the output would overwrite its input, exists (unless `overwrite`), or its
     folder is missing or not writable.
     """
 
     def __init__(
-        self, path: Path, source: Path | None, overwrite: bool, folder: bool = False, beside: tuple[str, ...] = ()
+        self,
+        path: Path,
+        source: Path | None,
+        overwrite: bool,
+        folder: bool = False,
+        inputs: Iterable[Path] = (),
+        foreign: Callable[[Path], list[Path]] = unsigned,
     ):
-        self.path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if str(path) == "-":
+            raise OutputError("the output -, standard output, is not supported; name a file or a folder")
+        self.path = Path(os.path.realpath(path)) if path.is_symlink() or path.name in ("", "..") else path
         self._folder = folder
-        self._beside = beside
-        self._check(path, source, overwrite)
-        self.temporary = self.path.parent / _hidden_name(self.path.name)
+        self._foreign = foreign
+        self._check(path, [*([] if source is None else [source]), *inputs], overwrite)
+        self.temporary = self._hidden()
         self._open = True
         try:
             if folder:
@@ -36,13 +55,20 @@ class AtomicOutput:
             self._open = False
             raise output_error(error, self.path) from error
 
-    def _check(self, path: Path, source: Path | None, overwrite: bool) -> None:
+    def _hidden(self) -> Path:
+        """.NAME.part-0a1b2c3d.mp4: the extension stays, because the muxer is chosen by it; NAME may be cut."""
+        extension = "" if self._folder else self.path.suffix
+        end = f".part-{secrets.token_hex(4)}{extension}"
+        start = os.fsencode(f".{self.path.name.removesuffix(extension)}")[: max(1, LONGEST - len(os.fsencode(end)))]
+        return self.path.parent / (start.decode(errors="ignore") + end)
+
+    def _check(self, path: Path, inputs: list[Path], overwrite: bool) -> None:
         if not self.path.exists():
             return
-        if source is not None and source.exists() and os.path.samefile(source, self.path):
+        if any(file.exists() and os.path.samefile(file, self.path) for file in inputs):
             raise OutputError(f"the output {path} is the input itself; choose another name")
         if self._folder:
-            self._check_folder(path, overwrite)
+            self._check_folder(path, inputs, overwrite)
         elif self.path.is_dir():
             raise OutputError(f"{path} is a folder; give the name of a file in it")
         elif not self.path.is_file():
@@ -50,23 +76,27 @@ class AtomicOutput:
         elif not overwrite:
             raise OutputError(f"{path} exists already; add --overwrite to replace it, or choose another name")
 
-    def _check_folder(self, path: Path, overwrite: bool) -> None:
-        from vdeblur_fast.video.images import is_image
-
+    def _check_folder(self, path: Path, inputs: list[Path], overwrite: bool) -> None:
         if not self.path.is_dir():
             raise OutputError(f"{path} is a file, so images cannot be put into it; choose another name")
-        entries = list(self.path.iterdir())
-        if entries and not overwrite:
+        if os.path.samefile(self.path, ".") or os.path.ismount(self.path):
+            what = "the top of a disk" if os.path.ismount(self.path) else "the folder you are in"
+            raise OutputError(f"{path} is {what} and cannot be replaced; name a new folder in it")
+        if inside := _first_in(self.path, inputs):
+            raise OutputError(f"the input {inside} is in {path}, which would be replaced; choose another folder")
+        if any(self.path.iterdir()) and not overwrite:
             raise OutputError(f"{path} exists already; add --overwrite to replace it, or choose another name")
-        ours = (e for e in entries if e.is_file() and (is_image(e) or e.name in self._beside))
-        if strange := min((e.name for e in set(entries).difference(ours)), default=None):
-            raise OutputError(f"{path} holds other things than images ({strange}), so it is not replaced")
+        if foreign := min((entry.name for entry in self._foreign(self.path)), default=None):
+            raise OutputError(
+                f"{path} holds other things than this command writes ({foreign}), so it is not replaced; "
+                "choose another folder"
+            )
 
     def commit(self) -> None:
         """Puts the finished output in its place."""
         try:
             if self._folder and self.path.exists():
-                old = self.path.parent / _hidden_name(self.path.name)
+                old = self._hidden()
                 os.replace(self.path, old)
                 os.replace(self.temporary, self.path)
                 shutil.rmtree(old, ignore_errors=True)
@@ -89,7 +119,11 @@ class AtomicOutput:
                 self.temporary.unlink()
 
 
-def _hidden_name(name: str) -> str:
-    """.NAME.part-0a1b2c3d.mp4: the extension stays, because the muxer is chosen by it."""
-    stem, extension = os.path.splitext(name)
-    return f".{stem[:180]}.part-{secrets.token_hex(4)}{extension}"
+def _first_in(folder: Path, files: Iterable[Path]) -> Path | None:
+    """The first of the files that a folder holds, itself or the link that its name is."""
+    folder = os.path.realpath(folder)
+    for file in files:
+        places = os.path.realpath(file), os.path.join(os.path.realpath(file.parent), file.name)
+        if any(Path(place).is_relative_to(folder) for place in places):
+            return file
+    return None

@@ -16,6 +16,7 @@ class Frame:
     duration   in the same unit; 0 where unknown
     name       file name, for a frame that is an image file
     alpha      (H, W) transparency of an image file that has one, same dtype as `image`
+    profile    ICC profile of an image file that has one: what its colours are
     """
 
     image: np.ndarray
@@ -24,6 +25,7 @@ class Frame:
     duration: int = 0
     name: str | None = None
     alpha: np.ndarray | None = None
+    profile: bytes | None = None
 
     @property
     def time(self) -> Fraction:

@@ -7,6 +7,15 @@ import numpy as np
 from vdeblur_fast.video.atomic import AtomicOutput
 from vdeblur_fast.video.errors import OutputError, output_error
 from vdeblur_fast.video.frame import Frame
+from vdeblur_fast.video.image_file import (
+    COLOURLESS,
+    EIGHT_BITS,
+    OPAQUE,
+    WITH_PROFILE,
+    eight_bits,
+    encode_image,
+    is_profile_of_rgb,
+)
 
 
 class ImageWriter:
@@ -15,7 +24,7 @@ class ImageWriter:
     path       the folder; or, with `single`, one image file of any kind OpenCV writes
     source     the reader of the frames; images keep the names of its files, frames of a video are numbered
     size       (W, H) of the images, where they are not of the source's size
-    overwrite  replace an existing folder, if it holds nothing but images
+    overwrite  replace an existing folder, if it holds nothing but images that this class has written
 
     The interface is that of `VideoWriter`. A video that is to be turned for display comes out upright.
     """
@@ -23,14 +32,21 @@ class ImageWriter:
     def __init__(self, path, source, size=None, overwrite=False, single=False):
         self.path = Path(path)
         self.warnings: list[str] = []
+        self._source = source
         self._size = size or (source.width, source.height)
         self._turn = source.orientation
         self._single = single
+        self._suffix = self.path.suffix.lower() if single else ".png"
         self._names = _names(source)
         self._written = 0
         if single and (source.frames_estimate or 2) > 1:
             raise OutputError(f"{self.path} is one image, but {source.path} has many; name a folder ending in /")
-        self._output = AtomicOutput(self.path, source.path, overwrite, folder=not single)
+        if self._suffix in COLOURLESS:
+            raise OutputError(f"{self.path} would have no colours, which {self._suffix} files cannot hold; use .png")
+        if source.has_alpha and not source.is_images:  # of a video, whose frames come without it
+            self._warn(f"the transparency of {source.path.name} was left out")
+        files = getattr(source, "files", ())
+        self._output = AtomicOutput(self.path, source.path, overwrite, folder=not single, inputs=files)
 
     def __enter__(self) -> "ImageWriter":
         return self
@@ -44,13 +60,16 @@ class ImageWriter:
             raise ValueError(f"the writer was made for {self._size} images (W, H), got {frame.image.shape[1::-1]}")
         if self._single and self._written:
             raise OutputError(f"{self.path} is one image, but there are more; name a folder ending in /")
-        image = frame.image
-        if frame.alpha is not None and frame.alpha.shape == image.shape[:2]:
-            image = np.dstack((image, frame.alpha))
-        image = self._turn.apply(image) if self._turn else image
         name = self._names.get(frame.name) or f"{self._written:06d}.png"
         target = self._output.temporary if self._single else self._output.temporary / name
-        _write(target, image, self.path)
+        coded = encode_image(self._fitting(frame), self._suffix, self._profile(frame))
+        if coded is None:
+            size = "{}x{}".format(*self._size)
+            raise OutputError(f"{self.path} cannot be written: no {self._suffix} file can be made of {size}; use .png")
+        try:
+            target.write_bytes(coded)
+        except OSError as error:
+            raise output_error(error, self.path) from error
         self._written += 1
 
     def close(self) -> None:
@@ -64,32 +83,44 @@ class ImageWriter:
         """Leaves nothing behind."""
         self._output.discard()
 
+    def _fitting(self, frame: Frame) -> np.ndarray:
+        """The image as it is shown, with what files of this kind hold; the rest is told."""
+        image = frame.image
+        if frame.alpha is not None:
+            if self._suffix not in OPAQUE and frame.alpha.shape == image.shape[:2]:
+                image = np.dstack((image, frame.alpha))
+            else:
+                self._warn(f"the transparency of {self._source.path.name} was left out")
+        if self._suffix in EIGHT_BITS and image.dtype == np.uint16:
+            self._warn(f"the colours were reduced from {self._source.bit_depth} to 8 bits")
+            image = eight_bits(image)
+        return self._turn.apply(image) if self._turn else image
+
+    def _profile(self, frame: Frame) -> bytes | None:
+        """The frame's colour profile, where it is one of RGB and the file can hold it; else it is told."""
+        if frame.profile and not (self._suffix in WITH_PROFILE and is_profile_of_rgb(frame.profile)):
+            self._warn(f"the colour profile of {self._source.path.name} was left out")
+            return None
+        return frame.profile
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
 
 def _names(source) -> dict[str, str]:
-    """Input name -> output name: the same with .png, or with .png added where two would be called alike."""
+    """Input name -> output name: the same with .png, or with .png added where two would be called alike.
+
+    No two differ in capitals only, for there are file systems that take these for one.
+    """
     names = [file.name for file in getattr(source, "files", ())]
-    stems = [Path(name).stem for name in names]
-    return {
-        name: f"{stem}.png" if stems.count(stem) == 1 else f"{name}.png"
-        for name, stem in zip(names, stems, strict=True)
-    }
-
-
-def _write(target: Path, image: np.ndarray, path: Path) -> None:
-    import cv2
-
-    code = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    quality = {
-        ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
-        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 98],
-        ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 98],
-        ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],
-    }.get(target.suffix.lower(), [])
-    try:
-        coded = cv2.imencode(target.suffix, cv2.cvtColor(image, code), quality)[1]
-    except cv2.error as error:
-        raise OutputError(f"{path} cannot be written as {target.suffix}; use .png") from error
-    try:
-        target.write_bytes(coded)
-    except OSError as error:
-        raise output_error(error, path) from error
+    stems = [Path(name).stem.casefold() for name in names]
+    found: dict[str, str] = {}
+    taken = set()
+    for name, stem in zip(names, stems, strict=True):
+        new = f"{Path(name).stem}.png" if stems.count(stem) == 1 else f"{name}.png"
+        while new.casefold() in taken:
+            new = f"{new}.png"
+        taken.add(new.casefold())
+        found[name] = new
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 from vdeblur_fast.video.colour import FULL, RGB, Colour
 from vdeblur_fast.video.errors import InputError
 from vdeblur_fast.video.frame import Frame
+from vdeblur_fast.video.image_file import eight_bits, holds_more, read_image, read_image_and_profile
 from vdeblur_fast.video.planes import Layout
 from vdeblur_fast.video.span import Span, check_span, exact
 
@@ -59,7 +60,8 @@ class ImageReader:
     start, end  seconds at `frame_rate` frames per second (default 30)
 
     Photographs that say how they are to be turned come upright. All images must have one size; the first one
-    gives it and the depth. Images that cannot be read are left out, with a sentence in `problems`.
+    gives it and the depth. After an iteration `problems` holds a sentence for images that could not be read and
+    were left out, and for what was taken of the others only in part.
 
     Raises InputError: nothing there, nothing readable, sizes differ.
     """
@@ -67,7 +69,7 @@ class ImageReader:
     is_images = True
     orientation = None
     sample_aspect_ratio = None
-    interlaced = has_alpha = False
+    interlaced = False
     codec = "image"
 
     def __init__(self, path, start=None, end=None, upright=False, frame_rate=Fraction(30)):
@@ -88,6 +90,7 @@ class ImageReader:
             raise InputError(f"{self.path} is damaged or no image: none of {len(self.files)} could be read")
         self.height, self.width = first.shape[:2]
         self.bit_depth = first.dtype.itemsize * 8
+        self.has_alpha = first.shape[2] == 4
         self._dtype = first.dtype
         self.layout = Layout("gbr", self.bit_depth)
         self.colour = Colour(matrix=RGB, range=FULL, hd=self.height >= 720)
@@ -109,10 +112,10 @@ class ImageReader:
 
     def __iter__(self) -> Iterator[Frame]:
         self.problems = []
-        bad = []
+        bad, deep, partial = [], [], []
         for place in self._places:
             file = self.files[place]
-            image = read_image(file)
+            image, profile = read_image_and_profile(file)
             if image is None:
                 bad.append(file.name)
                 continue
@@ -121,15 +124,34 @@ class ImageReader:
                     f"{file} is {image.shape[1]}x{image.shape[0]} but the images before it are "
                     f"{self.width}x{self.height}; all images of a sequence must have one size"
                 )
+            if image.dtype.itemsize > self._dtype.itemsize:
+                deep.append(file.name)
+            if holds_more(file):
+                partial.append(file.name)
             image = _to_depth(image, self._dtype)
             alpha = image[..., 3].copy() if image.shape[2] == 4 else None
             rgb = np.ascontiguousarray(image[..., :3])
-            yield Frame(rgb, place, self.time_base, 1, file.name, alpha)
+            yield Frame(rgb, place, self.time_base, 1, file.name, alpha, profile)
+        self._report(bad, deep, partial)
+
+    def _report(self, bad: list[str], deep: list[str], partial: list[str]) -> None:
+        """Says what was wrong, once everything was read."""
         if bad:
-            some = ", ".join(bad[:3]) + (" ..." if len(bad) > 3 else "")
             self.problems.append(
                 f"{self.path.name} is damaged: {len(self._places) - len(bad)} of {len(self._places)} images "
-                f"could be read ({some} could not)"
+                f"could be read ({_some(bad)} could not)"
+            )
+        if deep:
+            self.problems.append(
+                f"the first image has 8 bits, so the 16 bits of others were reduced to 8 ({_some(deep)}); "
+                "to keep them, let the first one have 16"
+            )
+        if partial:
+            remedy = (
+                "give it a name ending in .apng" if Path(partial[0]).suffix.lower() == ".png" else "save each as a file"
+            )
+            self.problems.append(
+                f"only the first image was taken of files that hold several ({_some(partial)}); for all, {remedy}"
             )
 
     def _inside(self, place: int) -> bool:
@@ -137,25 +159,11 @@ class ImageReader:
         return not (self.span.before(time) or self.span.after(time))
 
 
-def read_image(path: Path) -> np.ndarray | None:
-    """(H, W, 3 or 4) RGB or RGBA, uint8 or uint16; None where the file is not such an image."""
-    import cv2
-
-    try:
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-        if image is not None and not (image.ndim == 3 and image.shape[2] == 4):
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    except (cv2.error, OSError):
-        return None
-    if image is None or image.dtype not in (np.uint8, np.uint16):
-        return None
-    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def _to_depth(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if image.dtype == dtype:
         return image
-    if dtype == np.uint16:
-        return image.astype(np.uint16) * 257
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return image.astype(np.uint16) * 257 if dtype == np.uint16 else eight_bits(image)
