@@ -93,9 +93,11 @@ def test_the_frame_size_may_change_on_the_way(tmp_path):
     make_video(large, frames=5, size=(96, 64), times=[5 + i for i in range(5)])
     both = tmp_path / "both.ts"
     both.write_bytes(small.read_bytes() + large.read_bytes())
-    frames = list(open_reader(both))
+    reader = open_reader(both)
+    frames = list(reader)
     assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
     assert len(frames) == 10
+    assert reader.problems[-1:] == ["both.ts changes its size: 5 of its frames were scaled to that of the first"]
 
 
 def test_what_an_edit_list_hides_is_not_missed(tmp_path):
@@ -250,3 +252,32 @@ def test_impossible_parts(tmp_path, start, end, sentence):
 def test_untagged_frames_are_read_by_their_height():
     frame = yuv_frame(0, 8, 8, "yuv444p")
     assert (to_rgb(frame, Colour(hd=True)) != to_rgb(frame, Colour(hd=False))).any()
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1"])
+def test_a_rate_that_is_that_of_the_clock_is_not_believed(tmp_path, codec):
+    source, result = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    times = [33 * index for index in range(8)]
+    make_video(source, rate=30_000, time_base=Fraction(1, 1000), times=times, durations=[33] * 8)
+    with av.open(str(source)) as container:
+        assert container.streams.video[0].average_rate == 30_000
+    reader = open_reader(source)
+    assert reader.frame_rate == 30
+    assert process(reader, open_writer(result, reader, codec=codec), None) == 8
+
+
+@pytest.mark.parametrize("time", [1e20, float("inf"), float("nan")])
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_times_that_no_video_has(tmp_path, name, time):
+    make_video(tmp_path / "a.mp4", frames=2)
+    with pytest.raises(InputError, match=f"the {name} is .* s, more than any video lasts; choose an earlier time"):
+        open_reader(tmp_path / "a.mp4", **{name: time})
+
+
+def test_a_turn_that_is_no_quarter_is_named(tmp_path):
+    make_video(tmp_path / "tilted.mp4", frames=2, rotation=30)
+    make_video(tmp_path / "upright.mp4", frames=2, rotation=0)
+    tilted, upright = open_reader(tmp_path / "tilted.mp4"), open_reader(tmp_path / "upright.mp4")
+    assert len(list(tilted)) == len(list(upright)) == 2
+    assert tilted.problems == ["tilted.mp4 is to be shown tilted or stretched; only quarter turns are kept"]
+    assert upright.problems == []

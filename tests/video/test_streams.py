@@ -1,5 +1,6 @@
 """Everything of a file besides the pixels comes along."""
 
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -72,6 +73,39 @@ def test_rotation_and_pixel_shape_stay(rich):
     assert after.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
 
+@pytest.mark.parametrize("after", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("before", ["mp4", "mov", "mkv"])
+def test_the_titles_of_tracks_stay(tmp_path, before, after):
+    source, result = tmp_path / f"in.{before}", tmp_path / f"out.{after}"
+    make_video(source, frames=2, audio=("aac",), video_metadata={"title": "Close-up"})
+    copy(source, result)
+    with av.open(str(result)) as container:
+        tags = container.streams.video[0].metadata
+    assert tags["title" if after == "mkv" else "name"] == "Close-up"
+    assert "NAME" not in tags
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "kept"),
+    [
+        ("out.mkv", "hevc", True),
+        ("out.mp4", "av1", True),
+        ("out.gif", None, True),  # nearly
+        ("out.mkv", "ffv1", False),
+        ("out.mkv", "vp9", False),
+        ("out.webm", "av1", False),
+    ],
+)
+def test_the_pixel_shape_is_kept_or_named(tmp_path, name, codec, kept):
+    source, result = tmp_path / "in.mp4", tmp_path / name
+    make_video(source, frames=2, aspect=Fraction(16, 11))
+    _, warnings = copy(source, result, codec=codec)
+    shape = open_reader(result).sample_aspect_ratio or 1
+    assert (float(shape) == pytest.approx(16 / 11, rel=0.01)) == kept
+    assert len(warnings) == (not kept)
+    assert kept or warnings[0].startswith("the shape of the pixels (16:11) was left out")
+
+
 def test_unusual_tags_stay_in_mp4(tmp_path):
     source, result = tmp_path / "in.mp4", tmp_path / "out.mp4"
     make_video(source, metadata={"com.example.lens": "50mm", "title": "T"}, muxer={"movflags": "use_metadata_tags"})
@@ -119,9 +153,10 @@ def test_sound_that_does_not_fit_is_named(tmp_path):
     assert warnings == ["the audio track 1 (aac) was left out, because webm files cannot hold it; an .mkv file may"]
 
 
-@pytest.mark.parametrize("form", ["mp4", "mkv"])
-def test_the_cover_is_kept_and_is_not_the_video(tmp_path, form):
-    source, result = tmp_path / "in.mp4", tmp_path / f"out.{form}"
+@pytest.fixture
+def covered(tmp_path):
+    """A file with a cover picture before its video, and the picture."""
+    source = tmp_path / "in.mp4"
     make_video(tmp_path / "plain.mp4", frames=5)
     jpeg = cv2.imencode(".jpg", picture(0, 200, 200))[1].tobytes()
     with av.open(str(tmp_path / "plain.mp4")) as plain, av.open(str(source), "w") as output:
@@ -137,12 +172,29 @@ def test_the_cover_is_kept_and_is_not_the_video(tmp_path, form):
             if packet.size:
                 packet.stream = video
                 output.mux(packet)
+    return source, jpeg
+
+
+@pytest.mark.parametrize("form", ["mp4", "mkv"])
+def test_the_cover_is_kept_and_is_not_the_video(tmp_path, covered, form):
+    (source, jpeg), result = covered, tmp_path / f"out.{form}"
     assert open_reader(source).width == 64
     assert copy(source, result) == (5, [])
     with av.open(str(result)) as container:
         attached = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
         assert len(attached) == 1
         assert next(bytes(p) for p in container.demux(attached[0]) if p.size) == jpeg
+
+
+@pytest.mark.parametrize("form", ["mov", "avi"])
+def test_a_cover_that_does_not_fit_is_named(tmp_path, covered, form):
+    result = tmp_path / f"out.{form}"
+    _, warnings = copy(covered[0], result)
+    assert warnings == [
+        f"the video track 1 (mjpeg) was left out, because {form} files cannot hold it; an .mkv file may"
+    ]
+    with av.open(str(result)) as container:
+        assert len(container.streams.video) == 1
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])
@@ -165,6 +217,20 @@ def test_hdr_mastering_data_stays(tmp_path):
         before, after = open_reader(source).side_data, open_reader(result).side_data
         assert before["CONTENT_LIGHT_LEVEL"] == after["CONTENT_LIGHT_LEVEL"]
         assert before["MASTERING_DISPLAY_METADATA"] == after["MASTERING_DISPLAY_METADATA"]
+
+
+def test_hdr_mastering_data_is_kept_or_named(tmp_path):
+    source, result = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    display = "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):cll=1000,400"
+    make_video(source, frames=2, pix_fmt="yuv420p10le", options={"x264-params": display})
+    assert copy(source, result, codec="av1", preset="13") == (2, [])
+    before, after = open_reader(source).side_data, open_reader(result).side_data
+    assert before["CONTENT_LIGHT_LEVEL"] == after["CONTENT_LIGHT_LEVEL"]
+    old, new = (struct.unpack_from("=20i", data["MASTERING_DISPLAY_METADATA"]) for data in (before, after))
+    for a, b, c, d in zip(old[::2], old[1::2], new[::2], new[1::2], strict=True):
+        assert a / b == pytest.approx(c / d, abs=1e-4)
+    _, warnings = copy(source, result, codec="ffv1", overwrite=True)
+    assert warnings == ["the HDR mastering data was left out, which ffv1 cannot store; h264 and hevc can"]
 
 
 def test_hdr_video_is_encoded_in_silence(tmp_path):

@@ -118,6 +118,22 @@ def test_the_last_frame_keeps_its_duration(tmp_path):
         assert before.duration == after.duration
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov"])
+def test_the_duration_reaches_the_end_of_a_long_last_frame(tmp_path, name, codec):
+    """Frames of Matroska last as long as those before them, and B-frames come after the frame that is shown last."""
+    source, result = tmp_path / "in.mkv", tmp_path / name
+    times = [0, 33, 67, 100, 133, 167, 5000]
+    make_video(source, times=times, durations=[33] * 7, rate=Fraction(30), time_base=MS, options={"bf": "0"})
+    copy(source, result, codec=codec)
+    assert times_of(result) == [time * MS for time in times]
+    with av.open(str(result)) as container:
+        stream = container.streams.video[0]
+        assert any(packet.pts != packet.dts for packet in container.demux(stream) if packet.size)
+        assert stream.duration * stream.time_base == 5033 * MS
+        assert container.duration == 5_033_000
+
+
 @pytest.mark.parametrize("form", ["mp4", "mkv"])
 def test_a_part_begins_at_zero_and_stays_in_step(tmp_path, form):
     source, result = tmp_path / f"in.{form}", tmp_path / f"out.{form}"

@@ -11,6 +11,7 @@ from vdeblur_fast.video.subtitles import SubtitleConverter
 from vdeblur_fast.video.tags import stream_tags
 
 NO_TEXT = b"\0\0"  # between two subtitles of MP4; the muxer makes its own
+HOLD_COVERS = ("mp4", "ipod")  # besides Matroska; other writers forget them, or make a second video of them
 COVER_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
@@ -76,18 +77,21 @@ class Companions:
 
     def _route(self, stream) -> "_Route | None":
         output = self._output
-        if stream.type == "data" and _tells_chapters(self._input, stream):
+        if self._is_made_anew(stream):
             return None
         if stream.type == "attachment":
             if "matroska" not in output.format.name:
                 return None
             output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             return _Route(None)
-        if stream.type == "video" and is_cover(stream) and "matroska" in output.format.name:
+        is_picture = stream.type == "video" and is_cover(stream)
+        if is_picture and output.format.name == "matroska":
             picture = next(self._cover_packets(stream), None)
             name, mime = COVER_TYPES[stream.codec_context.name]
             output.add_attachment(name, mime, bytes(picture))
             return _Route(None)
+        if is_picture and output.format.name not in HOLD_COVERS:
+            return None
         if _holds(output.format.name, stream):
             target = output.add_stream_from_template(stream, opaque=True)
             converter = None
@@ -98,15 +102,15 @@ class Companions:
             return None
         target.metadata.update(stream_tags(stream.metadata, self._output.format.name))
         target.disposition = Disposition(stream.disposition)
-        return _Route(target, converter, stream.type == "subtitle", stream.type == "video" and is_cover(stream))
+        return _Route(target, converter, stream.type == "subtitle", is_picture)
 
     def _cover_packets(self, stream):
         with open_input(self._reader.path) as container:
             yield from (packet for packet in container.demux(container.streams[stream.index]) if packet.size)
 
     def _leave_out(self, stream) -> None:
-        if stream.type == "data" and (stream.metadata.get("timecode") or _tells_chapters(self._input, stream)):
-            return  # the muxer writes a track of its own
+        if self._is_made_anew(stream):
+            return
         name = getattr(stream, "name", None) or "unknown"
         form = self._output.format.name
         hint = "; an .mkv file may" if form != "matroska" and stream.type != "data" else ""
@@ -114,6 +118,10 @@ class Companions:
             f"the {stream.type or 'unknown'} track {stream.index} ({name}) was left out, "
             f"because {form} files cannot hold it{hint}"
         )
+
+    def _is_made_anew(self, stream) -> bool:
+        """Whether the muxer writes a track of its own, from the tag `timecode` or the chapters."""
+        return stream.type == "data" and ("timecode" in stream.metadata or _tells_chapters(self._input, stream))
 
     def _demux(self, streams):
         """(time in the output, route, packet) of each packet within the span."""

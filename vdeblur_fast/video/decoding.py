@@ -13,7 +13,7 @@ class Tally:
     """What happened while decoding."""
 
     def __init__(self):
-        self.frames = self.errors = self.broken = self.gaps = self.discarded = self.untimed = 0
+        self.frames = self.errors = self.broken = self.gaps = self.discarded = self.untimed = self.resized = 0
         self.timeless = False
         self.end: Fraction | None = None
 
@@ -26,6 +26,8 @@ class Tally:
             found.append(f"{name} is damaged: {self.broken} of its frames are incomplete and shown as they came")
         if self.untimed:
             found.append(f"{name} has {self.untimed} frames without a time of their own; they got the next one")
+        if self.resized:
+            found.append(f"{name} changes its size: {self.resized} of its frames were scaled to that of the first")
         return found
 
 

@@ -7,22 +7,17 @@ from vdeblur_fast.video.encoders import (
     check_pixel_format,
     encoder_options,
     find_encoder,
-    holds_codec,
     joined,
     open_context,
     pixel_formats,
 )
-from vdeblur_fast.video.errors import OutputError
+from vdeblur_fast.video.formats import IN_ORDER, default_codec, holds_codec, is_timeless, misfit, time_base
 from vdeblur_fast.video.frame import Frame
-from vdeblur_fast.video.hdr import hdr_options
+from vdeblur_fast.video.hdr import hdr_options, loses_hdr
 from vdeblur_fast.video.planes import nearest_layout
+from vdeblur_fast.video.tags import MP4_FORMATS
 
 HOLD_ORIENTATION = ("mp4", "mov", "matroska", "ipod", "3gp", "3g2")
-COUNT_FRAMES = ("mpeg4", "mpeg2video", "mpeg1video", "msmpeg4", "h263", "flv")  # encoders without times
-# formats that would lose the times of H.264
-OWN_CODEC = {"avi": "mpeg4", "mpeg": "mpeg2video", "vob": "mpeg2video", "svcd": "mpeg2video", "dvd": "mpeg2video"}
-MOST_TICKS = 65535  # a second, in MPEG-4
-CODEC_PREFERENCE = ("h264", "vp9", "mpeg4", "mpeg2video", "ffv1")
 TOLERANCE = Fraction(1, 1000)  # seconds; Matroska counts milliseconds
 
 
@@ -42,18 +37,21 @@ class VideoEncoder:
         self._source = source
         self._warnings = warnings
         self._durations: dict[int, int] = {}
-        self._last = -(2**62)
         self._moved = Fraction(0)
+        self._end, self._delay = -(2**62), None  # of the packets: where the last ends, how long the first waits
         self._returned = False  # whether a packet came before the last frame
         encoder = find_encoder(codec or default_codec(container))
-        if not holds_codec(container.format.name, encoder.name):
+        form = container.format.name
+        if not holds_codec(form, encoder.name):
             raise misfit(container, codec or encoder.name)
+        self._format, self._timeless = form, is_timeless(form)
+        self._last = -1 if self._timeless else -(2**62)  # the time stamp before the first one
         self._turn = None
-        if source.orientation and container.format.name not in HOLD_ORIENTATION:
+        if source.orientation and form not in HOLD_ORIENTATION:
             self._turn = source.orientation
         self._place(size)
         self._options = joined(encoder_options(encoder.name, crf, preset), hdr_options(encoder.name, source.side_data))
-        self._base = time_base(container.format.name, encoder.name, source)
+        self._base = time_base(form, encoder.name, source)
         formats = [check_pixel_format(encoder, pix_fmt)] if pix_fmt else pixel_formats(encoder, source.layout)
         chosen = open_context(encoder, formats, self._set_up)
         self.stream = container.add_stream(encoder.name, rate=source.frame_rate, time_base=self._base)
@@ -68,7 +66,8 @@ class VideoEncoder:
         image = self._turn.apply(frame.image) if self._turn else frame.image
         raw = from_rgb(image, self.stream.pix_fmt, self._colour, self._was_halved)
         raw.time_base = self._base
-        raw.pts = self._last = max(round(time / self._base), self._last + 1)
+        following = self._last + 1
+        raw.pts = self._last = following if self._timeless else max(round(time / self._base), following)
         self._moved = max(self._moved, abs(raw.pts * self._base - time))
         self._durations[raw.pts] = round(frame.duration * frame.time_base / self._base)
         packets = self._timed(self.stream.encode(raw))
@@ -77,9 +76,12 @@ class VideoEncoder:
 
     def flush(self) -> list:
         """The packets of the frames that the encoder still holds."""
-        packets = self._timed(self.stream.encode(None))
+        packets = self.stream.encode(None)
         if not self._returned and self.stream.codec_context.name == "libx265":
             decode_in_time(packets)
+        packets = self._timed(packets)
+        if packets and self._format in MP4_FORMATS:
+            self._reach_the_end(packets[-1])
         if self._moved > TOLERANCE:
             self._warnings.append(
                 f"some frames were moved by up to {float(self._moved) * 1000:.0f} ms, because this kind "
@@ -90,12 +92,23 @@ class VideoEncoder:
     def _timed(self, packets: list) -> list:
         for packet in packets:
             packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if self._delay is None:
+                self._delay = packet.pts - packet.dts
+            self._end = max(self._end, packet.pts + packet.duration)
         return packets
 
+    def _reach_the_end(self, packet) -> None:
+        """Makes the packet that is decoded last end with the last frame shown.
+
+        MP4 adds up the time from one decoding to the next, and B-frames shown before a long last frame are
+        decoded after it.
+        """
+        packet.duration = max(packet.duration, self._end - self._delay - packet.dts)
+
     def _place(self, size: tuple[int, int]) -> None:
-        self._size, self._aspect = size, self._source.sample_aspect_ratio
+        self._size, self.aspect = size, self._source.sample_aspect_ratio
         if self._turn and self._turn.swaps:
-            self._size, self._aspect = size[::-1], self._aspect and 1 / self._aspect
+            self._size, self.aspect = size[::-1], self.aspect and 1 / self.aspect
 
     def _set_up(self, context) -> None:
         context.width, context.height = self._size
@@ -104,8 +117,10 @@ class VideoEncoder:
         colour = self._colour_for(context.name, nearest_layout(context.pix_fmt))
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
-        if self._aspect:
-            context.sample_aspect_ratio = self._aspect
+        if self._format in IN_ORDER:
+            context.max_b_frames = 0
+        if self.aspect:
+            context.sample_aspect_ratio = self.aspect
 
     def _describe(self, encoder: str, pix_fmt: str) -> None:
         form, old = nearest_layout(pix_fmt), self._source.layout
@@ -113,6 +128,10 @@ class VideoEncoder:
         self._was_halved = old.family == "yuv" and (form.x, form.y) == (old.x, old.y)
         if form.bits < old.bits:
             self._warnings.append(f"the colours were reduced from {old.bits} to {form.bits} bits")
+        if loses_hdr(encoder, self._source.side_data):
+            self._warnings.append(
+                f"the HDR mastering data was left out, which {encoder} cannot store; h264 and hevc can"
+            )
         if self._source.has_alpha:
             self._warnings.append(f"the transparency of {self._source.path.name} was left out")
         if self._source.interlaced:
@@ -136,35 +155,3 @@ def decode_in_time(packets: list) -> None:
     early = min((packet.pts - packet.dts for packet in packets), default=0)
     for packet in packets:
         packet.dts += early
-
-
-def default_codec(container) -> str:
-    """H.264 where the container can hold it with the frames' times, which AVI and MPEG's program streams do not store.
-
-    Raises OutputError for a file of sound or text, which holds a cover picture at best.
-    """
-    form = container.format.name
-    if form in OWN_CODEC:
-        return OWN_CODEC[form]
-    fits = (name for name in CODEC_PREFERENCE if holds_codec(form, find_encoder(name).name))
-    codec = next(fits, container.default_video_codec)
-    if codec in ("none", "png"):
-        raise OutputError(f"{form} files hold no video; use .mp4, .mkv, .mov or .webm")
-    return codec
-
-
-def time_base(form: str, encoder: str, source) -> Fraction:
-    """The unit (s) of the times in a file: the source's own, where the format and the encoder can have it."""
-    if form == "gif":
-        return Fraction(1, 100)
-    if form == "avi" or encoder in COUNT_FRAMES:
-        return (1 / source.frame_rate).limit_denominator(MOST_TICKS)
-    return source.time_base
-
-
-def misfit(container, codec: str) -> OutputError:
-    """The sentence for a codec that the container's format does not take."""
-    form = container.format.name
-    return OutputError(
-        f"{form} files cannot hold {codec} video; use another extension or codec, such as .mp4 with h264"
-    )

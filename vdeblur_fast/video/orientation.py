@@ -7,6 +7,7 @@ import av
 import numpy as np
 
 ONE = 1 << 16
+UPRIGHT = (ONE, 0, 0, 0, ONE)
 
 
 class Orientation(NamedTuple):
@@ -40,10 +41,21 @@ class Orientation(NamedTuple):
 
 def orientation_of(frame: av.VideoFrame) -> Orientation | None:
     """The display matrix of a decoded frame; None where there is none, or none that turns by quarters."""
+    values = _matrix(frame)
+    return Orientation(values) if values and _turns_by_quarters(values) and values[:5] != UPRIGHT else None
+
+
+def is_tilted(frame: av.VideoFrame) -> bool:
+    """Whether a decoded frame has a display matrix that does not turn by quarters."""
+    values = _matrix(frame)
+    return values is not None and not _turns_by_quarters(values)
+
+
+def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
-    if data is None:
-        return None
-    values = struct.unpack("=9i", bytes(data))
+    return None if data is None else struct.unpack("=9i", bytes(data))
+
+
+def _turns_by_quarters(values: tuple[int, ...]) -> bool:
     a, b, _, c, d, *_ = values
-    quarter = {abs(v) for v in (a, b, c, d)} <= {0, ONE} and (a == 0) == (d == 0) != (b == 0) == (c == 0)
-    return Orientation(values) if quarter and (a, b, c, d) != (ONE, 0, 0, ONE) else None
+    return {abs(v) for v in (a, b, c, d)} <= {0, ONE} and (a == 0) == (d == 0) != (b == 0) == (c == 0)

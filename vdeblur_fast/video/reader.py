@@ -11,12 +11,13 @@ from vdeblur_fast.video.colour import colour_of, to_rgb
 from vdeblur_fast.video.decoding import Tally, decode
 from vdeblur_fast.video.errors import InputError
 from vdeblur_fast.video.frame import Frame
-from vdeblur_fast.video.orientation import orientation_of
+from vdeblur_fast.video.orientation import is_tilted, orientation_of
 from vdeblur_fast.video.planes import nearest_layout
 from vdeblur_fast.video.source import find_video, open_input
 from vdeblur_fast.video.span import Span
 
 SEEK_MARGINS = (1, 10)  # seconds before the start: B-frames before the key frame we land on must not be lost
+FASTEST = 1000  # frames per second; some files declare the ticks of their clock instead
 
 
 class VideoReader:
@@ -58,7 +59,7 @@ class VideoReader:
         self.stream_index = stream.index
         self.codec = stream.codec_context.name
         self.time_base = stream.time_base
-        self.frame_rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        self.frame_rate = _rate(stream)
         self.sample_aspect_ratio = stream.sample_aspect_ratio or None
         self.container_metadata = dict(container.metadata)
         self.stream_metadata = dict(stream.metadata)
@@ -75,7 +76,7 @@ class VideoReader:
         self.has_alpha = self.codec != "gif" and any(c.is_alpha for c in first.format.components)
         self.side_data = {item.type.name: bytes(item) for item in first.side_data}
         self._coded_size = self.width, self.height = first.width, first.height
-        self.orientation = orientation_of(first)
+        self.orientation, self._tilted = orientation_of(first), is_tilted(first)
         self._turn = None
         if upright and self.orientation:
             self._turn, self.orientation = self.orientation, None
@@ -148,6 +149,7 @@ class VideoReader:
             if self.span.after(time):
                 return
             tally.frames += 1
+            tally.resized += (raw.width, raw.height) != self._coded_size
             yield Frame(self._image(raw), pts, self.time_base, raw.duration or step)
             tally.end = time + (raw.duration or step) * self.time_base
 
@@ -164,6 +166,8 @@ class VideoReader:
         if self.span.is_all:
             expected = max(expected, tally.frames + self._missing(tally))
         self.problems = tally.sentences(self.path.name, expected)
+        if self._tilted:
+            self.problems.append(f"{self.path.name} is to be shown tilted or stretched; only quarter turns are kept")
 
     def _missing(self, tally: Tally) -> int:
         """How many frames the file announces that did not come."""
@@ -176,6 +180,12 @@ class VideoReader:
         short = self._stream_seconds - (tally.end - self.span.origin)
         slack = 2 / self.frame_rate if self._seconds_are_its_own else max(1, self._stream_seconds / 20)
         return max(1, round(short * self.frame_rate)) if short > slack else 0
+
+
+def _rate(stream) -> Fraction:
+    """Frames per second: the first of the file's own word and FFmpeg's guess that makes sense."""
+    rates = (stream.average_rate, stream.guessed_rate)
+    return next((rate for rate in rates if rate and 0 < rate <= FASTEST), Fraction(25))
 
 
 def _seek(container, stream, time: Fraction) -> bool:

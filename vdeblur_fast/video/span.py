@@ -7,6 +7,8 @@ import av
 
 from vdeblur_fast.video.errors import InputError
 
+LONGEST = 1e9  # seconds, 32 years; FFmpeg's time stamps overflow somewhere beyond
+
 
 @dataclass(frozen=True)
 class Span:
@@ -59,8 +61,11 @@ def exact(seconds: float | None) -> Fraction | None:
 
 
 def check_span(start: float | None, end: float | None) -> None:
-    """Raises InputError unless 0 <= start < end."""
+    """Raises InputError unless 0 <= start < end, both of a length that a video can have."""
     if start is not None and start < 0:
         raise InputError(f"the start is {start:g} s; it must be 0 or more")
+    for name, time in (("start", start), ("end", end)):
+        if time is not None and not time <= LONGEST:
+            raise InputError(f"the {name} is {time:g} s, more than any video lasts; choose an earlier time")
     if end is not None and end <= (start or 0):
         raise InputError(f"the end ({end:g} s) must lie after the start ({start or 0:g} s)")

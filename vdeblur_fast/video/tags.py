@@ -22,11 +22,14 @@ def container_tags(metadata: dict[str, str]) -> dict[str, str]:
 def stream_tags(metadata: dict[str, str], format_name: str) -> dict[str, str]:
     """The tags of a stream that describe its content, not the way it was coded or multiplexed."""
     left_out = WRITTEN_BY_MUXER if format_name in MP4_FORMATS else WRITTEN_BY_MUXER | ONLY_MP4
-    return {
+    tags = {
         key: value
         for key, value in metadata.items()
         if key.lower() not in left_out and not key.lower().startswith(OF_THE_OLD_CODING)
     }
+    if name := tags.pop("name", None):  # what FFmpeg calls the title of a track when it reads it from MP4
+        tags.setdefault("title", name)
+    return tags
 
 
 def muxer_options(format_name: str, metadata: dict[str, str], timescale: int) -> dict[str, str]:

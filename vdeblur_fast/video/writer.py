@@ -9,11 +9,16 @@ import av
 from vdeblur_fast.video.atomic import AtomicOutput
 from vdeblur_fast.video.chapters import chapters_within
 from vdeblur_fast.video.companions import Companions
-from vdeblur_fast.video.encoding import VideoEncoder, misfit
-from vdeblur_fast.video.errors import OutputError, output_error
+from vdeblur_fast.video.encoding import VideoEncoder
+from vdeblur_fast.video.errors import InputError, OutputError, output_error
+from vdeblur_fast.video.formats import is_timeless, misfit, video_format
 from vdeblur_fast.video.frame import Frame
 from vdeblur_fast.video.source import open_input
 from vdeblur_fast.video.tags import HOLD_NEGATIVE, container_tags, muxer_options, stream_tags
+from vdeblur_fast.video.timecode import advanced
+
+UNFIT = (av.ArgumentError, av.PermissionError, av.PatchWelcomeError)  # what muxers answer; the second is a bare -1
+ASPECT_TOLERANCE = Fraction(3, 100)  # MPEG-2 and GIF round it
 
 
 class VideoWriter:
@@ -83,6 +88,7 @@ class VideoWriter:
                 self._container.close()
             self._container = None
             self._say_moved()
+            self._say_reshaped()
             self._output.commit()
         except BaseException:
             self.abort()
@@ -101,13 +107,7 @@ class VideoWriter:
     def _open_container(self):
         source = self._source
         temporary = str(self._output.temporary.absolute())  # absolute: a name may hold a colon
-        try:
-            form = av.open(temporary, "w").format.name
-        except ValueError as error:
-            raise OutputError(
-                f"{self.path.suffix or self.path.name} is no kind of video file that can be written; "
-                "use .mp4, .mkv, .mov, .webm or the name of a folder ending in /"
-            ) from error
+        form = video_format(temporary, self.path)
         tags = {} if source.is_images else container_tags(source.container_metadata)
         options = muxer_options(form, tags, source.time_base.denominator)
         container = av.open(temporary, "w", format=form, container_options=options)
@@ -129,6 +129,7 @@ class VideoWriter:
         span = self._source.span
         if span.start is not None:
             self._shift = first.time
+            self._advance_timecodes(first.time - span.origin)
         if self._companions:
             with open_input(self._source.path) as container:
                 chapters = chapters_within(container.chapters(), span, self._shift)
@@ -136,8 +137,18 @@ class VideoWriter:
             self._companions.start(self._shift)
         try:
             self._container.start_encoding()
-        except av.ArgumentError as error:  # what the muxer alone knows
+        except UNFIT as error:
             raise misfit(self._container, self._video.stream.codec_context.codec.canonical_name) from error
+
+    def _advance_timecodes(self, seconds: Fraction) -> None:
+        """The timecode of the source is that of its first frame, `seconds` before ours."""
+        for tags in (self._container.metadata, *(stream.metadata for stream in self._container.streams)):
+            for name in [name for name in tags if name.lower() == "timecode"]:
+                old = tags.pop(name)
+                if new := advanced(old, seconds, self._source.frame_rate):
+                    tags[name] = new
+                else:
+                    self.warnings.append(f"the timecode {old!r} was left out, because it cannot be counted on from")
 
     def _mux(self, packets: list) -> None:
         for packet in packets:
@@ -148,11 +159,24 @@ class VideoWriter:
             self._container.mux(packet)
 
     def _say_moved(self) -> None:
-        if self._earliest < 0 and self._format not in HOLD_NEGATIVE:
+        if self._earliest < 0 and self._format not in HOLD_NEGATIVE and not is_timeless(self._format):
             self.warnings.append(
                 f"everything in {self.path.name} comes {float(-self._earliest) * 1000:.0f} ms later "
                 f"than in its source, because {self._format} files know no times before zero"
             )
+
+    def _say_reshaped(self) -> None:
+        """Some codings do not store the shape of the pixels, and Matroska's writer is not told it either."""
+        wanted = self._video.aspect
+        if not wanted or wanted == 1:
+            return
+        with contextlib.suppress(InputError), open_input(self._output.temporary) as written:
+            found = written.streams.video[0].sample_aspect_ratio or 1
+            if abs(found / wanted - 1) > ASPECT_TOLERANCE:
+                self.warnings.append(
+                    f"the shape of the pixels ({wanted.numerator}:{wanted.denominator}) was left out, "
+                    "because this kind of file cannot store it with this codec; .mp4 files or the codec h264 can"
+                )
 
     @contextlib.contextmanager
     def _speaking(self):
