@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from vdeblur_fast.errors import UnknownBackend
 from vdeblur_fast.ops import dispatch, explain, native, pixel_distribute, use_backend
@@ -94,3 +95,19 @@ def test_an_instruction_set_this_machine_lacks_is_refused():
     with pytest.raises(ValueError, match=f"unknown instruction set 'mmx'; {known}"):
         native.module().force_isa("mmx")
     assert native.module().isa() in ("portable", "avx2", "avx512", "avx512_bf16", "amx")
+
+
+def test_under_no_grad_nothing_but_the_gradients_is_left_out():
+    arguments = [a.requires_grad_() for a in given()]
+    expected = pixel_distribute(*arguments)
+    assert expected.requires_grad
+    for how in (torch.no_grad, torch.inference_mode):
+        with how(), FlopCounterMode(display=False) as counter:
+            found = pixel_distribute(*arguments)
+        assert not found.requires_grad
+        assert found.is_inference() == (how is torch.inference_mode)
+        assert counter.get_total_flops() > 0
+        torch.testing.assert_close(found.clone(), expected.detach())
+    with torch.no_grad():
+        compiled = torch.compile(pixel_distribute, fullgraph=True, backend="eager")(*arguments)
+    torch.testing.assert_close(compiled, expected.detach())

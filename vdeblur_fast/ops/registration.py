@@ -45,7 +45,7 @@ def call(operator: Any, *arguments: Any) -> Any:
     Under `no_grad` without a word to PyTorch's autograd, which for operators made in Python is Python too and takes as
     long to find that there is nothing to do as a small body takes.
     """
-    if torch.is_grad_enabled() or torch.is_inference_mode_enabled() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
         return operator(*arguments)
     with torch._C._AutoDispatchBelowAutograd():  # as torch.library itself does there
         return operator(*arguments)
