@@ -97,6 +97,18 @@ def test_reports_that_cannot_be(mistake, weights, clip, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["in.mp4", "taken.json"]
 
 
+@pytest.mark.parametrize("given", ["", "%d.png"])
+def test_a_report_never_takes_the_place_of_an_image(mistake, weights, tmp_path, given):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(2):
+        (images / f"{number}.png").write_bytes(b"precious")
+    arguments = ("run", images / given, tmp_path / "out.mp4", "--weights", weights, "--overwrite", "--report")
+    assert "lies among the images that are read" in mistake(*arguments, images / "1.png")
+    assert "--report is empty" in mistake(*arguments, "")
+    assert (images / "1.png").read_bytes() == b"precious"
+
+
 def test_a_failed_run_leaves_no_report(mistake, weights, clip, tmp_path):
     mistake("run", clip, tmp_path / "out.xyz", "--weights", weights, "--report", tmp_path / "report.json")
     assert os.listdir(tmp_path) == ["in.mp4"]

@@ -22,10 +22,15 @@ class ChoiceReport:
     def __init__(self, options: argparse.Namespace):
         from ..video.atomic import AtomicOutput
 
-        path = Path(options.report)
+        if not options.report:
+            raise UserError("--report is empty; give the name of a file")
+        path, given = Path(options.report), Path(options.input)
+        images = given if given.is_dir() else given.parent if "%" in given.name else None
+        if images and path.exists() and os.path.realpath(path.parent) == os.path.realpath(images):
+            raise UserError(f"--report {path} lies among the images that are read; choose another folder")
         if os.path.realpath(path) == os.path.realpath(options.output):
             raise UserError(f"--report {path} is the output itself; choose another name")
-        self._output = AtomicOutput(path, Path(options.input), options.overwrite)
+        self._output = AtomicOutput(path, given, options.overwrite)
         self._file = self._output.temporary.open("w", encoding="utf-8")
         head = {"model": options.model, "frames": options.frames, "lookahead": options.lookahead}
         self._file.write(json.dumps(head)[:-1] + ', "images": [')

@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace) -> None:
     transform = {"side": side_by_side, "split": split, None: None}[options.compare]
     width = reader.width * (2 if options.compare == "side" else 1)
     with (
-        ChoiceReport(options) if options.report else nullcontext() as report,
+        ChoiceReport(options) if options.report is not None else nullcontext() as report,
         Progress(reader.frames_estimate, options.quiet) as progress,
     ):
         deblurrer = make_deblurrer(options, report.add if report else None)
