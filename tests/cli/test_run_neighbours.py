@@ -3,6 +3,8 @@
 import json
 import os
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.cli.conftest import frame_count, pictures, write_video
@@ -102,11 +104,12 @@ def test_a_report_never_takes_the_place_of_an_image(mistake, weights, tmp_path, 
     images = tmp_path / "images"
     images.mkdir()
     for number in range(2):
-        (images / f"{number}.png").write_bytes(b"precious")
+        cv2.imwrite(str(images / f"{number}.png"), np.full((32, 32, 3), number, np.uint8))
+    before = (images / "1.png").read_bytes()
     arguments = ("run", images / given, tmp_path / "out.mp4", "--weights", weights, "--overwrite", "--report")
     assert "lies among the images that are read" in mistake(*arguments, images / "1.png")
     assert "--report is empty" in mistake(*arguments, "")
-    assert (images / "1.png").read_bytes() == b"precious"
+    assert (images / "1.png").read_bytes() == before
 
 
 def test_a_failed_run_leaves_no_report(mistake, weights, clip, tmp_path):
