@@ -86,16 +86,12 @@ def attend_in_one_convolution(network: nn.Module) -> int:
     for module in found:
         module.__class__, module.attention.fuse.__class__ = OneConvESTRNN, DoneLater
         _prepare(module)
-        module.register_load_state_dict_post_hook(_prepare_again)
+        module.register_load_state_dict_post_hook(_prepare)
     return len(found)
 
 
-def _prepare_again(module: OneConvESTRNN, _: object) -> None:
-    _prepare(module)
-
-
 @torch.no_grad()
-def _prepare(network: OneConvESTRNN) -> None:
+def _prepare(network: OneConvESTRNN, *_: object) -> None:
     """What does not depend on the gates, in float64 until it is rounded once.
 
     With P the two pointwise convolutions, C `condense`, F_i and F_c the parts of `fuse` for neighbour i and for the

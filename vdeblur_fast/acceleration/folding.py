@@ -42,7 +42,7 @@ def fold_batch_norms(network: nn.Module) -> list[str]:
             if _foldable(conv, norm):
                 conv.__class__, norm.__class__ = FoldedConv2d, FoldedAway
                 _fold(conv, norm)
-                chain.register_load_state_dict_post_hook(partial(_fold_again, conv, norm))
+                chain.register_load_state_dict_post_hook(partial(_fold, conv, norm))
                 folded.append(f"{name}.{place}" if name else place)
     return folded
 
@@ -52,12 +52,8 @@ def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     return plain and not norm.training and norm.running_mean is not None
 
 
-def _fold_again(conv: FoldedConv2d, norm: FoldedAway, *_: object) -> None:
-    _fold(conv, norm)
-
-
 @torch.no_grad()
-def _fold(conv: FoldedConv2d, norm: FoldedAway) -> None:
+def _fold(conv: FoldedConv2d, norm: FoldedAway, *_: object) -> None:
     """In float64: products of small and large statistics are rounded once, at the end."""
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double() * scale

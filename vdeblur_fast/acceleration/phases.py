@@ -67,7 +67,7 @@ def compute_in_phases(network: nn.Module) -> int:
         if shuffle:
             shuffle.__class__ = ShuffledAway
         _prepare(conv)
-        conv.register_load_state_dict_post_hook(_prepare_again)
+        conv.register_load_state_dict_post_hook(_prepare)
     return len(found)
 
 
@@ -100,12 +100,8 @@ def _worth_it(module: nn.Module, times: float) -> bool:
     )
 
 
-def _prepare_again(module: PhasedConv2d, _: object) -> None:
-    _prepare(module)
-
-
 @torch.no_grad()
-def _prepare(conv: PhasedConv2d) -> None:
+def _prepare(conv: PhasedConv2d, *_: object) -> None:
     """Channels in the order in which an image has them: row of the shuffle, column of the shuffle, channel."""
     weight, bias = (
         None if tensor is None else tensor.unflatten(0, (-1, conv.upscale, conv.upscale))

@@ -61,7 +61,7 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
         module.__class__, module.activation = kind, activation
         if kind is WinogradConvTranspose2d:
             _prepare(module)
-            module.register_load_state_dict_post_hook(_prepare_again)
+            module.register_load_state_dict_post_hook(_prepare)
     return len(found)
 
 
@@ -87,12 +87,8 @@ def _worth_it_in_bf16(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     return enough and module.in_channels * module.out_channels <= MOST_IN_BF16
 
 
-def _prepare_again(module: WinogradConvTranspose2d, _: object) -> None:
-    _prepare(module)
-
-
 @torch.no_grad()
-def _prepare(conv: WinogradConvTranspose2d) -> None:
+def _prepare(conv: WinogradConvTranspose2d, *_: object) -> None:
     """Result (2 a + i, 2 b + j) sees pixel (a + u, b + v) through tap (i + padding - 2 u, j + padding - 2 v)."""
     inputs, outputs, kernel, _ = conv.weight.shape
     weight = conv.weight.new_zeros(outputs, 2, 2, inputs, 3, 3)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import UserError
@@ -16,21 +17,20 @@ class ChoiceReport:
     frame: numbers from 0, the first frame that was read. u and k are null where the network's own numbers held.
     neighbours: those the image was made of, beside the frame itself; a recurrent network remembers others as well.
 
-    Raises UserError where it would replace the input, the output or, without --overwrite, any file.
+    inputs: the images that are read, if it is images.
+
+    Raises UserError where it would replace an input, the output or, without --overwrite, any file.
     """
 
-    def __init__(self, options: argparse.Namespace):
+    def __init__(self, options: argparse.Namespace, inputs: Iterable[Path] = ()):
         from ..video.atomic import AtomicOutput
 
         if not options.report:
             raise UserError("--report is empty; give the name of a file")
-        path, given = Path(options.report), Path(options.input)
-        images = given if given.is_dir() else given.parent if "%" in given.name else None
-        if images and path.exists() and os.path.realpath(path.parent) == os.path.realpath(images):
-            raise UserError(f"--report {path} lies among the images that are read; choose another folder")
+        path = Path(options.report)
         if os.path.realpath(path) == os.path.realpath(options.output):
             raise UserError(f"--report {path} is the output itself; choose another name")
-        self._output = AtomicOutput(path, given, options.overwrite)
+        self._output = AtomicOutput(path, Path(options.input), options.overwrite, inputs=inputs)
         self._file = self._output.temporary.open("w", encoding="utf-8")
         head = {"model": options.model, "frames": options.frames, "lookahead": options.lookahead}
         self._file.write(json.dumps(head)[:-1] + ', "images": [')

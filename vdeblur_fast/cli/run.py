@@ -35,9 +35,10 @@ def execute(options: argparse.Namespace) -> None:
     # left and right are those of the viewer, so a video to be compared is turned first
     reader = open_reader(options.input, options.start, options.end, upright=bool(options.compare))
     transform = {"side": side_by_side, "split": split, None: None}[options.compare]
+    files = getattr(reader, "files", ())
     width = reader.width * (2 if options.compare == "side" else 1)
     with (
-        ChoiceReport(options) if options.report is not None else nullcontext() as report,
+        ChoiceReport(options, files) if options.report is not None else nullcontext() as report,
         Progress(reader.frames_estimate, options.quiet) as progress,
     ):
         deblurrer = make_deblurrer(options, report.add if report else None)
