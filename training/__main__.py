@@ -13,7 +13,7 @@ from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.memory import keep_memory
 
 from . import distributed
-from .arguments import budget, count, positive
+from .arguments import budget, count, positive, seed
 from .checkpoint import load_checkpoint
 from .data import training_clips, validation_clips
 from .precision import choose_device, choose_precision
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="auto|fp32|bf16",
         help="auto: bf16 where the device is fast at it",
     )
-    add("--seed", type=int, default=0, metavar="N")
+    add("--seed", type=seed, default=0, metavar="N")
     add("--val-every", type=positive, default=1000, metavar="N", help="steps between validations")
     add("--val-clips", type=count, default=16, metavar="N", help="clips of a validation; 0: none")
     add("--val-crop", type=positive, metavar="N", help="side of a validation clip (default: --crop)")
@@ -125,6 +125,8 @@ def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minut
     if not (checkpoint or arguments.init):
         recipe.take_over(task, out.parent)
     dataset = training_clips(arguments.data, recipe, run.seed, arguments.prepared, arguments.synthesis == "device")
+    if arguments.val_crop:
+        recipe.check_crop(task.network, arguments.val_crop, "--val-crop")
     trainer = Trainer(recipe, task, dataset, run, validation_of(recipe, arguments))
     if checkpoint:
         changed = trainer.resume(checkpoint)

@@ -13,10 +13,11 @@ from pathlib import Path
 import torch
 
 from vdeblur_fast import weights
-from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.errors import told
 from vdeblur_fast.reference.networks import STRCNN, build
 
-from .export import export
+from .arguments import seed
+from .export import export, new_weights
 
 WHOLE = "strcnn-dtb"
 NETWORKS = ("strcnn", "cnn")
@@ -44,10 +45,9 @@ def main(argv: list[str] | None = None) -> int | None:
     add = parser.add_argument
     add("network", choices=NETWORKS, metavar="NETWORK", help=" or ".join(NETWORKS))
     add("out", type=Path, metavar="OUT", help="the .safetensors to write, for --init of a training")
-    add("--seed", type=int, default=0, metavar="N")
+    add("--seed", type=seed, default=0, metavar="N")
     arguments = parser.parse_args(argv)
-    if arguments.out.exists():
-        raise UserError(f"{arguments.out} exists already; remove it or name another file")
+    new_weights(arguments.out)
     torch.manual_seed(arguments.seed)
     network, whole = build(arguments.network), build(WHOLE)
     weights.load(whole, WHOLE)

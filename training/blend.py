@@ -18,7 +18,7 @@ from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.reference.networks import build, networks
 from vdeblur_fast.weights import load_file
 
-from .export import export
+from .export import export, new_weights
 
 
 def blend(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
@@ -38,8 +38,7 @@ def main(argv: list[str] | None = None) -> int | None:
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.share <= 1:
         raise UserError(f"--share must be from 0 to 1, got {arguments.share}")
-    if arguments.out.exists():
-        raise UserError(f"{arguments.out} exists already; remove it or name another file")
+    new_weights(arguments.out)
     states = []
     for path in (arguments.before, arguments.after):
         load_file(network := build(arguments.network), path, arguments.network)

@@ -52,5 +52,5 @@ def written_whole(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written: {error.strerror or error}; free some space or choose another --out"
+            f"{path} cannot be written: {error.strerror or error}; free some space or name another place"
         ) from error

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from vdeblur_fast.errors import UserError
+
 from .checkpoint import written_whole
 
 HERE = Path(__file__).resolve().parent
@@ -35,6 +37,15 @@ def export(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
         part.write_bytes(content)
     with written_whole(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def new_weights(path: Path) -> None:
+    """Raises UserError where `path` is not a name for weights and their card, or one of the two is there already."""
+    if path.suffix != ".safetensors":
+        raise UserError(f"{path} must end in .safetensors, for the card gets its name with .json")
+    for written in (path, path.with_suffix(".json")):
+        if written.exists():
+            raise UserError(f"{written} exists already; remove it or name another file")
 
 
 def repeated(tensors: dict[str, torch.Tensor]) -> dict[str, str]:

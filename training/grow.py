@@ -15,7 +15,7 @@ from vdeblur_fast.reference.modules import ResidualDenseNetwork
 from vdeblur_fast.reference.networks import build, networks
 from vdeblur_fast.weights.files import fill, read
 
-from .export import export
+from .export import export, new_weights
 
 
 def grow(network: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -63,9 +63,10 @@ def main(argv: list[str] | None = None) -> int | None:
     parser.add_argument("weights", type=Path, metavar="FROM", help=".safetensors of the shallower one")
     parser.add_argument("out", type=Path, metavar="OUT", help="the .safetensors to write, for --init of a training")
     arguments = parser.parse_args(argv)
-    if arguments.out.exists():
-        raise UserError(f"{arguments.out} exists already; remove it or name another file")
+    new_weights(arguments.out)
     network = build(arguments.network)
+    if not any(_chains(network)):
+        raise UserError(f"{arguments.network} has no chains of residual dense blocks, so it cannot grow")
     tensors, _ = read(arguments.weights)
     fill(network, arguments.network, grow(network, tensors), None, arguments.weights)
     export(network, arguments.out, {"network": arguments.network, "grown_from": str(arguments.weights)})

@@ -17,9 +17,9 @@ class Muon(torch.optim.Adam):
     with every singular value set to about 1. Both kinds of step have entries of the same size, so one learning
     rate serves both. `torch.optim.Muon` has only matrices, and works in bfloat16, which is slow on many CPUs.
 
-    Kernels of groups that have "centred": True as well lose the mean of each output's weights after the step, and get
-    back the size that they began with (weight standardization, Qiao et al., 2019, but for whole kernels). Without, in a
-    long chain of convolutions and ReLUs that has no norms, signals that are all positive grow or die together.
+    Kernels of groups that have "centred": True as well keep the mean of each output's weights and get back the size
+    that they began with (as by weight standardization, Qiao et al., 2019, where that mean is zero). Without, in a long
+    chain of convolutions and ReLUs that has no norms, signals that are all positive grow or die together.
     """
 
     @torch.no_grad()
@@ -50,9 +50,11 @@ class Muon(torch.optim.Adam):
                 weight.grad = None  # so that Adam leaves it alone
             size = group["lr"] * _RMS * max(rows, columns) ** 0.5
             for weight, direction in zip(weights, orthogonal(torch.stack(directions)), strict=True):
-                weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction.view_as(weight), alpha=size)
+                direction = direction.view_as(weight)
                 if group.get("centred"):
-                    weight.sub_(weight.mean((1, 2, 3), keepdim=True))
+                    direction = direction - direction.mean((1, 2, 3), keepdim=True)
+                weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction, alpha=size)
+                if group.get("centred"):
                     weight.mul_(self.state[weight]["size"] / weight.norm().clamp_min(1e-30))
 
 

@@ -1,5 +1,6 @@
 """The curves of a training, from its log: `python -m vdeblur_fast.training.plot runs/mmp-rnn-tiny`."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def plot(log: Path, picture: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UserError("plots need matplotlib: pip install matplotlib") from error
-    if not log.is_file() or not (rows := read(log)):
+    if not log.is_file():
+        raise UserError(f"{log} does not exist; give the folder of a training")
+    if not (rows := read(log)):
         raise UserError(f"{log} has no rows yet; give the folder of a training that has run for a while")
     columns = {name for row in rows for name in row} - HIDDEN
     panels = {
@@ -43,10 +46,9 @@ def plot(log: Path, picture: Path) -> None:
 @told("vdeblur")
 def main(argv: list[str] | None = None) -> int | None:
     """Draws curves.png beside the log.csv of each folder given."""
-    folders = [Path(name) for name in (sys.argv[1:] if argv is None else argv)]
-    if not folders:
-        print("usage: python -m vdeblur_fast.training.plot FOLDER...", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m vdeblur_fast.training.plot", description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="--out of a training")
+    folders = parser.parse_args(argv).folders
     for folder in folders:
         plot(folder / "log.csv", folder / "curves.png")
         print(folder / "curves.png")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vdeblur_fast.errors import told
 
-from .arguments import count, positive
+from .arguments import count, positive, seed
 from .data import clips_of
 from .prepared import prepare
 from .recipes import find
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="FOLDER", help="where the samples go")
     add("--samples", type=positive, default=10_000, metavar="N", help="how many (default 10000)")
     add("--crop", type=positive, metavar="N", help="side in pixels (default: the recipe's and a third more)")
-    add("--seed", type=int, default=0, metavar="N")
+    add("--seed", type=seed, default=0, metavar="N")
     add("--set", help="a setting of the recipe that its samples depend on, such as varied=true", **SET)
     add("--workers", type=count, default=2, metavar="N", help="processes that make them (default 2)")
     return made

@@ -30,10 +30,19 @@ def _value(item: str, text: str, now: Any) -> Any:
         return text
     try:
         value = json.loads(text)
-        if isinstance(now, list):
-            return tuple(type(now[0])(part) if now else int(part) for part in value)
-        if isinstance(now, bool) != isinstance(value, bool):
+        if not isinstance(now, list):
+            return _like(value, now)
+        if isinstance(value, dict) or (now and isinstance(now[0], float) and len(value) != len(now)):
             raise TypeError
-        return type(now)(value)
+        return tuple(_like(part, now[0] if now else 0) for part in value)
     except (ValueError, TypeError) as error:
         raise UserError(f"--set {item} does not fit; the recipe has {json.dumps(now)} there") from error
+
+
+def _like(value: Any, now: Any) -> Any:
+    """`value` as a number or a truth value as `now`. Raises TypeError or ValueError for another kind."""
+    if isinstance(value, (str, list, dict)) or isinstance(now, bool) != isinstance(value, bool):
+        raise TypeError
+    if (number := type(now)(value)) != value:  # 3.5 as a whole number, NaN
+        raise ValueError
+    return number

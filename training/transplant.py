@@ -24,8 +24,9 @@ from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.reference.modules import ResidualDenseNetwork
 from vdeblur_fast.reference.networks import MMPRNN, build, networks
 
+from .arguments import seed
 from .embedding import embed, embed_block, embed_chain, pass_on
-from .export import export
+from .export import export, new_weights
 from .gelu import compile_gradient
 from .precision import choose_device, choose_precision
 from .prepared import PreparedClips
@@ -208,10 +209,9 @@ def main(argv: list[str] | None = None) -> int | None:
     add("--steps", type=int, default=1000, metavar="N", help="(1000)")
     add("--batch", type=int, default=8, metavar="N", help="clips of a step (8)")
     add("--crop", type=int, default=112, metavar="N", help="their side in pixels (112)")
-    add("--seed", type=int, default=0, metavar="N")
+    add("--seed", type=seed, default=0, metavar="N")
     arguments = parser.parse_args(argv)
-    if arguments.out.exists():
-        raise UserError(f"{arguments.out} exists already; remove it or name another file")
+    new_weights(arguments.out)
     torch.manual_seed(arguments.seed)
     large, small = build(arguments.network), build(SMALL)
     weights.load(small, SMALL)

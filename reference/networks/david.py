@@ -86,7 +86,7 @@ class DAVID(VideoNetwork):
         features of noise alone are worth nothing to the last convolution, and die before they have learnt."""
         for net in (*self._branches.nets, *self._attentions.nets):
             for conv in net.convs:
-                keep_size(conv, gain=2**0.5)
+                keep_size(conv, 2**0.5, centred=True)
             net.convs[0].weight.data.mul_(FRAME)
             net.pass_on(first=net.convs[0].in_channels // 6 * 3)
             nn.init.zeros_(net.convs[-1].weight)

@@ -121,9 +121,9 @@ class GSTANet(VideoNetwork):
     def start_from_identity(self) -> None:
         """Sets the last convolution to zero, so that the network gives back what it is given.
 
-        Everything before it keeps the size of its signal from layer to layer.
+        Everything before it keeps the size of its signal from layer to layer, by centred kernels.
         """
-        keep_sizes(self, self.stem[0], dense_gain=2**0.5, without="selector")
+        keep_sizes(self, self.stem[0], dense_gain=2**0.5, without="selector", centred=True)
         nn.init.zeros_(self.head.weight)
 
     def limit(self, frames: int | None = None, lookahead: int | None = None) -> None:

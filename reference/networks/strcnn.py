@@ -23,10 +23,14 @@ from torch import nn
 from torch.nn.functional import relu_
 
 from ..modules import DTB, StridedConv2d
+from .starting import FRAME, keep_size
 from .video_network import VideoNetwork
 
 CHANNELS = 64
 PASSED_ON = 32  # channels of F_n
+PHASES = 12  # channels of 2 x 2 pixels
+# what a training starts with: how large a block is beside its input, and F_n beside what it is of
+ADDED, HANDED_ON = 0.2, 0.5
 
 
 class Memory(NamedTuple):
@@ -94,31 +98,43 @@ class STRCNN(VideoNetwork):
             nn.ConvTranspose2d(CHANNELS, CHANNELS, 4, 2, 1), nn.ReLU(inplace=True), nn.Conv2d(CHANNELS, 3, 3, padding=1)
         )
 
+    @torch.no_grad()
     def start_from_identity(self) -> None:
-        """Weights that carry the four phases of the current frame through the first channels, which every block leaves
-        as they are: the network gives back what it is given, but for what the blending takes of the frame before, a
-        few thousandths, without which it would learn nothing."""
-        phases = [(c, i, j) for c in range(3) for i in range(2) for j in range(2)]
+        """Weights that carry the four phases of the current frame through the first channels, which no block and next
+        to no blending changes: the network gives back what it is given. The other kernels are centred and keep the size
+        of their signals."""
         first, split, join, last = self.filter[0], self.filter[2], self.reconstruct[0], self.reconstruct[2]
-        for conv in (first, split, join, last):
-            nn.init.zeros_(conv.bias)
-        carried, current = len(phases), 3 * self.past
-        with torch.no_grad():
-            first.weight[:3] = 0
-            split.weight[:carried] = 0
-            join.weight[:, :3] = 0
-            last.weight.zero_()
-            for c in range(3):
-                first.weight[c, current + c, 2, 2] = 1
-                last.weight[c, c, 1, 1] = 1
-            for n, (c, i, j) in enumerate(phases):
-                split.weight[n, c, 1 + i, 1 + j] = 1
-                join.weight[n, c, 1 + i, 1 + j] = 1
-            for block in (*self.encoder, *self.decoder):
-                block.body[4].weight.zero_()
-            if self.blend is not None:
-                self.blend.similarity.weight[:carried] = 0
-                self.blend.similarity.bias[:carried] = 1.45  # tanh: 0.9957 with beta
+        for name, module in self.named_modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                keep_size(module, HANDED_ON if name == "pass_on" else 2**0.5, centred=True)
+        first.weight *= FRAME
+        for block in (*self.encoder, *self.decoder):
+            block.body[4].weight[:] = ADDED
+            block.body[4].weight[:PHASES] = 0
+        first.weight[:3] = split.weight[:PHASES] = join.weight[:, :3] = last.weight[:] = 0
+        current = 3 * self.past
+        for c in range(3):
+            first.weight[c, current + c, 2, 2] = last.weight[c, c, 1, 1] = 1
+            for phase, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+                n = 4 * c + phase
+                split.weight[n, c, 1 + i, 1 + j] = join.weight[n, c, 1 + i, 1 + j] = 1
+        if self.blend is not None:
+            self.blend.similarity.weight[:PHASES] = 0
+            self.blend.similarity.bias[:PHASES] = 4  # tanh: 0.9993
+
+    def picture_path(self) -> dict[str, torch.Tensor]:
+        """What `start_from_identity` lets the picture pass through: by a parameter's name, True for each of its numbers
+        through which it does, and for each that would add to it before the image is made."""
+        first, split, join, last = self.filter[0], self.filter[2], self.reconstruct[0], self.reconstruct[2]
+        norms = [block.body[4] for block in (*self.encoder, *self.decoder)]
+        layers = [(first, 3), (split, PHASES), *((norm, PHASES) for norm in norms)]
+        if self.blend is not None:
+            layers.append((self.blend.similarity, PHASES))
+        held = {weight: torch.zeros_like(weight, dtype=torch.bool) for weight in self.parameters()}
+        for layer, count in layers:  # nothing but the picture comes out of these
+            held[layer.weight][:count] = held[layer.bias][:count] = True
+        held[join.weight][:PHASES, :3] = held[last.weight][:, :3] = True
+        return {name: held[weight] for name, weight in self.named_parameters() if held[weight].any()}
 
     def encode(self, frame, state=None):
         return self.narrow(frame), None

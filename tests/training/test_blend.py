@@ -37,6 +37,12 @@ def test_the_command_blends_and_refuses(tmp_path, capsys):
     assert (card["steps"], card["blended"]["share"]) == (3, 0.5)
     assert main([NAME, *paths]) == 2
     assert "exists already" in capsys.readouterr().err
+    (tmp_path / "results.json").write_text("mine")
+    for name, said in (("x.txt", "must end in .safetensors"), ("results.safetensors", "results.json exists already")):
+        assert main([NAME, paths[0], paths[1], str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
+    assert (tmp_path / "results.json").read_text() == "mine"
     assert main([NAME, paths[0], paths[1], str(tmp_path / "x.safetensors"), "--share", "2"]) == 2
     assert "--share must be from 0 to 1" in capsys.readouterr().err
     assert main(["mmp-rnn-tiny", paths[0], paths[1], str(tmp_path / "x.safetensors")]) == 2

@@ -74,3 +74,8 @@ def test_the_command_says_what_does_not_fit(tmp_path, monkeypatch):
 def _exported(network, path):
     export(network, path, {"network": path.stem})
     return path
+
+
+def test_a_network_without_chains_is_said(tmp_path, capsys):
+    assert main(["strcnn", str(tmp_path / "from.safetensors"), str(tmp_path / "out.safetensors")]) == 2
+    assert "strcnn has no chains of residual dense blocks, so it cannot grow" in capsys.readouterr().err

@@ -110,7 +110,10 @@ def test_curves(tmp_path, capsys):
         log.write({"step": step, "loss": 1 / step, "val_gain": float(step)})
     assert plot.main([str(tmp_path)]) == 0
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert plot.main([]) == 2
+    assert plot.main([str(tmp_path / "nowhere")]) == 2
+    assert "log.csv does not exist; give the folder of a training" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        plot.main([])
 
 
 def test_curves_without_matplotlib(tmp_path, monkeypatch):

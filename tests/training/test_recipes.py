@@ -63,8 +63,8 @@ def test_what_is_held_stays_and_everything_else_learns():
 
 
 def test_what_cannot_be_held_is_said():
-    with pytest.raises(UserError, match="hold_picture: STRCNN does not say where its picture passes; leave it out"):
-        replace(find("strcnn-short"), hold_picture=True).make_task()
+    with pytest.raises(UserError, match="hold_picture: MMPRNN does not say where its picture passes; leave it out"):
+        replace(find("mmp-rnn-tiny"), hold_picture=True).make_task()
 
 
 def test_strcnn_is_trained_as_the_paper_says():

@@ -56,7 +56,7 @@ RESTORE = Recipe(
 SMALL = replace(
     RESTORE,
     ours=f"{RESTORE.ours}, crop, batch, learning_rate, schedule, warmup, ends, identity_start, skip_rate, optimizer, "
-    "still_norms",
+    "centred_kernels, still_norms",
     crop=96,
     batch=4,
     steps=60_000,
@@ -69,6 +69,7 @@ SMALL = replace(
     identity_start=True,
     skip_rate=0.3,
     optimizer="muon",
+    centred_kernels=True,
     still_norms=True,
     degraded=True,
     taus=(),

@@ -1,6 +1,7 @@
 """What a recipe is: everything that decides how a network is trained, but for the data and the machine."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,6 +20,9 @@ from ..muon import Muon
 from ..schedule import Schedule, learning_rate
 from ..synthesis.shutter import Shutter
 from ..tasks import DeblurTask, MagnitudeTask, SquaredTask, Task
+
+COUNTS = {"frames", "crop", "batch", "steps", "decay_every", "taus", "us"}  # settings that are at least 1
+ABOVE_ZERO = {"learning_rate", "decay", "clip_norm"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Recipe:
     identity, and all of them act on the same few pixels, so that at the full rate they drown what the rest learns.
     hold_picture: instead, what the picture passes through (the network's `picture_path`) does not learn at all, and the
     rest of those weights at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by Muon,
-    everything else by Adam. centred_kernels: those of Muon stay centred and of the size that they start with.
+    everything else by Adam. centred_kernels: those of Muon keep the mean and the size that they start with.
     still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales
     and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every
     kind (see `synthesis.Variety`).
@@ -109,6 +113,16 @@ class Recipe:
             choices, value = get_args(kind), getattr(self, name)
             if get_origin(kind) is Literal and value not in choices:
                 raise UserError(f"{name} must be one of {', '.join(choices)}, got {value}")
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int | float):
+                    self._check(name, number)
+
+    def _check(self, name: str, number: float) -> None:
+        least = 1 if name in COUNTS else 0
+        if not least <= number < math.inf or (number == 0 and name in ABOVE_ZERO):
+            raise UserError(f"{name} must be {'above' if name in ABOVE_ZERO else 'at least'} {least}, got {number}")
+        if number >= 1 and name in ("ema", "betas"):
+            raise UserError(f"{name} must be below 1, got {number}")
 
     def build_network(self) -> nn.Module:
         """The network with the weights that the training starts from."""
@@ -198,11 +212,15 @@ class Recipe:
             if not start.source:
                 task.load_state_dict(state["beside"], strict=False)
 
+    def check_crop(self, network: nn.Module, crop: int, option: str = "--crop") -> None:
+        """Raises UserError where the network cannot work on frames of that side."""
+        multiple, least = getattr(network, "multiple", 1), max(16, getattr(network, "minimum", 1))
+        if crop < least or crop % multiple:
+            raise UserError(f"{option} {crop} must be a multiple of {multiple} and at least {least}")
+
     def _check_clips(self, network: nn.Module) -> None:
         """Raises UserError where the network cannot work on clips of this size."""
-        multiple, least = getattr(network, "multiple", 1), max(16, getattr(network, "minimum", 1))
-        if self.crop < least or self.crop % multiple:
-            raise UserError(f"--crop {self.crop} must be a multiple of {multiple} and at least {least}")
+        self.check_crop(network, self.crop)
         reach = getattr(network, "past", 0) + 1 + getattr(network, "future", 0)
         if self.kind in ("restoration", "selection"):
             reach = reach if self.kind == "selection" else 2 * NEAR + 1
@@ -291,7 +309,13 @@ def hold(network: nn.Module) -> None:
     """
     if not hasattr(network, "picture_path"):
         raise UserError(f"hold_picture: {type(network).__name__} does not say where its picture passes; leave it out")
-    for name, held in network.picture_path().items():
+    path = network.picture_path()
+
+    def without(name: str, gradient: torch.Tensor) -> torch.Tensor:
+        path[name] = path[name].to(gradient.device)  # the network moves after this, once
+        return gradient.masked_fill(path[name], 0)
+
+    for name in path:
         weight = network.get_parameter(name)
         if weight.requires_grad:
-            weight.register_hook(lambda gradient, held=held: gradient.masked_fill(held.to(gradient.device), 0))
+            weight.register_hook(lambda gradient, name=name: without(name, gradient))

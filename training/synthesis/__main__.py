@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vdeblur_fast.errors import told
 
+from ..arguments import positive, seed
 from .dataset import SynthesisDataset
 from .sheet import contact_sheet
 from .validation import write_validation
@@ -19,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("data", type=Path, help="folder of sharp clips and stills")
     parser.add_argument("out", type=Path, help="folder to write: blurry/NAME/0000.png and sharp/NAME/0000.png")
     parser.add_argument("--split", choices=["train", "val", "all"], default="val")
-    parser.add_argument("--frames", type=int, default=12, help="frames of a sequence (default 12)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--frames", type=positive, default=12, metavar="N", help="frames of a sequence (default 12)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N")
     parser.add_argument(
         "--all-kinds", action="store_true", help="sequences of every kind of blur, named after it; samples of all kinds"
     )
