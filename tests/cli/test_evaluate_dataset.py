@@ -88,6 +88,7 @@ def test_printed_rows_are_of_networks_there_are():
 def test_folders_that_are_no_data_set(mistake, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "laid out as none of GOPRO_Large, DVD and BSD" in mistake("evaluate", "--dataset", tmp_path / "empty")
+    assert "nope is no folder; give the one that" in mistake("evaluate", "--dataset", tmp_path / "nope")
     folder = make_dataset(tmp_path, "GOPRO_Large")
     assert "leave out --blurry" in mistake("evaluate", "--dataset", folder, "--blurry", folder)
     assert mistake("evaluate").startswith("give --blurry and --sharp, or --dataset")

@@ -1,3 +1,4 @@
+import builtins
 import importlib.metadata
 import os
 import subprocess
@@ -5,6 +6,7 @@ import sys
 
 import pytest
 
+from vdeblur_fast.__main__ import main
 from vdeblur_fast.cli.main import COMMANDS
 
 
@@ -67,3 +69,16 @@ def test_frames_lie_in_large_pages_unless_the_user_says_otherwise(set_by_user, w
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment | set_by_user
     )
     assert found.stdout.strip() == wanted
+
+
+def test_interrupted_while_it_begins(monkeypatch, capsys):
+    ordinary = builtins.__import__
+
+    def interrupted(name, *arguments, **options):
+        if name == "cli.main":
+            raise KeyboardInterrupt
+        return ordinary(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    assert main() == 130
+    assert capsys.readouterr().err == "vdeblur: interrupted; nothing was written\n"

@@ -91,7 +91,7 @@ def test_a_wrapping_around_itself_ends(tmp_path):
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     assert "does not exist" in sentence(tmp_path / "none.pth")
-    assert "does not exist" in sentence(tmp_path)
+    assert "is a folder" in sentence(tmp_path)
 
 
 def test_what_trainers_keep_beside_the_weights_is_harmless(tmp_path):

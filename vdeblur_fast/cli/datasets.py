@@ -59,6 +59,8 @@ def dataset_pairs(folder: Path) -> tuple[str, list[Pair]]:
     """
     from ..training.layouts import HIGH_SPEED, find_layout
 
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; give the one that a data set was unpacked into")
     layout = find_layout(folder)
     if layout is None:
         raise UserError(

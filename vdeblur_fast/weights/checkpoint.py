@@ -29,7 +29,8 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"checkpoint {path} does not exist; give the path of a PyTorch or .safetensors file")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsError(f"checkpoint {path} {what}; give the path of a PyTorch or .safetensors file")
     tensors = _unprefixed(_tensors(_read(path), path))
     return {name: tensor for name, tensor in tensors.items() if not LEFTOVERS.search(name)}
 
