@@ -84,6 +84,29 @@ def test_transparency_that_before_and_after_cannot_have_is_told(tmp_path):
     assert writer.warnings == ["the transparency of in.png was left out"]
 
 
+def test_what_a_video_cannot_have_of_a_later_image_is_told(tmp_path):
+    image = picture(0, 64, 48)
+    seen = np.dstack((image, ALPHA.astype(np.uint8)))
+    (tmp_path / "0.png").write_bytes(encoded(image, ".png"))
+    (tmp_path / "1.png").write_bytes(encoded(seen, ".png", cv2.IMAGE_METADATA_ICCP, PROFILE))
+    (tmp_path / "2.png").write_bytes(encoded(seen, ".png"))
+    reader = open_reader(tmp_path / "%d.png")
+    writer = open_writer(tmp_path / "out.mp4", reader)
+    process(reader, writer, None)
+    lost = ["the transparency of %d.png was left out", "the colour profile of %d.png was left out"]
+    assert [sentence for sentence in writer.warnings if "left out" in sentence] == lost
+
+
+@pytest.mark.parametrize("name", [b"sRGB IEC61966-2.1", "sRGB".encode("utf-16-be")])
+def test_a_profile_that_a_video_has_anyway_is_not_told(tmp_path, name):
+    profile = PROFILE[: -len(name)] + name
+    (tmp_path / "in.jpg").write_bytes(encoded(picture(0, 64, 48), ".jpg", cv2.IMAGE_METADATA_ICCP, profile))
+    reader = open_reader(tmp_path / "in.jpg")
+    writer = open_writer(tmp_path / "out.mp4", reader)
+    process(reader, writer, None)
+    assert not any("profile" in sentence for sentence in writer.warnings)
+
+
 def test_the_transparency_of_a_video_is_told(tmp_path):
     make_video(tmp_path / "in.mp4", frames=1)
     reader = open_reader(tmp_path / "in.mp4")

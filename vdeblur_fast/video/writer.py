@@ -18,6 +18,7 @@ from vdeblur_fast.video.tags import HOLD_NEGATIVE, container_tags, muxer_options
 from vdeblur_fast.video.timecode import advanced
 
 UNFIT = (av.ArgumentError, av.PermissionError, av.PatchWelcomeError)  # what muxers answer; the second is a bare -1
+SRGB = b"sRGB", "sRGB".encode("utf-16-be")  # how ICC profiles name it
 ASPECT_TOLERANCE = Fraction(3, 100)  # MPEG-2 and GIF round it
 
 
@@ -72,7 +73,18 @@ class VideoWriter:
             if not self._written:
                 self._begin(frame)
             self._mux(self._video.encode(frame, frame.time - self._shift))
+        self._say_left_out(frame)
         self._written += 1
+
+    def _say_left_out(self, frame: Frame) -> None:
+        """What an image may have and a video cannot; colours without a profile are taken as sRGB's."""
+        for what, lost in (
+            ("transparency", frame.alpha is not None),
+            ("colour profile", frame.profile is not None and not any(name in frame.profile for name in SRGB)),
+        ):
+            sentence = f"the {what} of {self._source.path.name} was left out"
+            if lost and sentence not in self.warnings:
+                self.warnings.append(sentence)
 
     def close(self) -> None:
         """Finishes the file and puts it in its place."""
