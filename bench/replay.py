@@ -33,10 +33,11 @@ def repeated(function: Callable[[], Any], capture: bool = True) -> tuple[Callabl
     if not capture:
         return calls, count
     graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            calls()
-    except RuntimeError:
-        torch.cuda.synchronize()
-        return calls, count
+    with torch.cuda.stream(torch.cuda.current_stream()):  # which a capture that fails leaves for another
+        try:
+            with torch.cuda.graph(graph):
+                calls()
+        except RuntimeError:
+            torch.cuda.synchronize()
+            return calls, count
     return graph.replay, count

@@ -73,6 +73,16 @@ def test_everything_public_can_be_had():
         vdeblur_fast.nonsense  # noqa: B018
 
 
+def test_packages_can_be_had_by_name_and_are_fetched_then():
+    code = (
+        "import sys, vdeblur_fast; print('torch' in sys.modules, "
+        "*(getattr(vdeblur_fast, name).__name__ for name in ('ops', 'reference', 'weights', 'inspection', 'training')))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    names = ("ops", "reference", "weights", "inspection", "training")
+    assert found.stdout.split() == ["False", *(f"vdeblur_fast.{name}" for name in names)]
+
+
 def test_no_file_grows_without_limit():
     for file in ROOT.rglob("*.py"):
         if ".venv" not in file.parts and "build" not in file.parts:

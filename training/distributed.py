@@ -17,6 +17,8 @@ def process_group() -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield
         return
+    if local_rank() < torch.cuda.device_count():  # where all train on the CPU there may be more processes than GPUs
+        torch.cuda.set_device(local_rank())  # which NCCL takes for what has no tensor, such as a barrier
     # One group for both kinds of tensor: NCCL for those on a GPU, gloo for those on the CPU.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:

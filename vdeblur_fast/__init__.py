@@ -57,6 +57,7 @@ _HOME = {
     "networks": ".reference.networks",
     "use_backend": ".ops",
 }
+_PACKAGES = ("inspection", "ops", "reference", "training", "weights")
 
 try:
     __version__ = version("vdeblur-fast")
@@ -65,10 +66,12 @@ except PackageNotFoundError:  # the source tree on sys.path, not installed
 
 
 def __getattr__(name: str):
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME[name], __name__), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

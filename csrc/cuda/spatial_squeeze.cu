@@ -176,6 +176,20 @@ cudaError_t run(const Squeeze& op, int64_t frames, void* stream) {
                 Layout<T, kSteps, kPlanar>::kBytes, stream, op);
 }
 
+// Of a block, in the type and the order of frames that take most.
+int shared_bytes(int64_t channels) {
+  switch (steps_for(channels)) {
+    case 2:
+      return Layout<BFloat16, 2, true>::kBytes;
+    case 4:
+      return Layout<BFloat16, 4, true>::kBytes;
+    case 8:
+      return Layout<BFloat16, 8, true>::kBytes;
+    default:
+      return Layout<BFloat16, 16, true>::kBytes;
+  }
+}
+
 template <class T, bool kPlanar>
 cudaError_t run(const Squeeze& op, int64_t frames, void* stream) {
   switch (steps_for(op.channels)) {
@@ -207,10 +221,10 @@ int copy_bytes(const Squeeze& op, bool planar) {
 
 using namespace vdeblur;
 
-// Bytes of the workspace on the current device, or -1.
+// Bytes of the workspace on the current device, or -1 where a block would not fit.
 extern "C" int64_t vdeblur_spatial_squeeze_workspace(int64_t frames, int64_t channels, int64_t pixels, int64_t maps) {
   Chip chip;
-  if (current_chip(chip)) return -1;
+  if (current_chip(chip) || shared_bytes(channels) > chip.shared) return -1;
   Squeeze op{};
   op.channels = int(channels);
   op.maps = int(maps);

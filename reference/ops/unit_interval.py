@@ -15,12 +15,19 @@ class _KeptInUnitInterval(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         (x,) = ctx.saved_tensors
         leads_outside = ((x < 0) & (gradient > 0)) | ((x > 1) & (gradient < 0))
         return gradient.masked_fill(leads_outside, 0)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: torch.Tensor) -> torch.Tensor:
+        """A clamp's own: of what becomes of a tangent nothing is known here."""
+        (x,) = ctx.saved_tensors
+        return tangent.masked_fill((x < 0) | (x > 1), 0)
 
 
 def kept_in_unit_interval(x: torch.Tensor) -> torch.Tensor:

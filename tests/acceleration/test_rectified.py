@@ -83,6 +83,23 @@ def test_a_chain_of_residual_blocks_overwrites_its_own_sums_alone(precision):
     assert torch.equal(x, kept)
 
 
+@torch.inference_mode()
+def test_who_looks_into_a_chain_of_blocks_finds_every_sum(monkeypatch):
+    monkeypatch.setenv("VDEBLUR_BACKEND", "reference")  # the operator, where it does the sum, overwrites nothing
+    torch.manual_seed(0)
+    chain = residual_blocks(3).eval()
+    fast = accelerate(chain, "fp32")
+    assert fast.acceleration.rectified == 6
+    found = []
+    for blocks in (chain, fast):
+        x, sums = torch.randn(2, 64, 7, 9, generator=torch.Generator().manual_seed(0)), []
+        for block in blocks:
+            x = block(x)
+            sums.append(x)
+        found.append(sums)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("lockstep", [False, True])
 @torch.inference_mode()
 def test_the_convolutions_of_a_u_net_do_its_relus(lockstep):

@@ -112,5 +112,12 @@ def test_no_thread_waits_for_the_luck_of_another(guard, host_library):
         assert torch.equal(one, other)
 
 
-def test_what_is_too_wide_is_said(guard):
-    assert body.why_not(torch.empty(1, 1, 257, 2, 2)) == ["takes up to 256 channels, got 257"]
+def test_what_is_too_wide_is_said(guard, host_library):
+    def said(channels: int) -> list[str]:
+        return body.why_not(torch.empty(1, 1, channels, 2, 2), torch.empty(16, channels))
+
+    assert said(257) == ["takes up to 256 channels, got 257"]
+    assert said(256) == []
+    pretend(host_library, shared=99 << 10)  # what a block may have on sm_86, 89 and 120
+    assert said(128) == []
+    assert said(129) == ["129 channels do not fit into this GPU's shared memory"]

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from vdeblur_fast import Deblurrer
+from vdeblur_fast import Deblurrer, accelerate
+from vdeblur_fast.engine import deblurrer
 from vdeblur_fast.errors import UnsupportedByNetwork
 from vdeblur_fast.reference.networks import VideoNetwork, build
 
@@ -48,6 +49,19 @@ def test_tiles_change_nothing(name):
     engines = (Deblurrer(network, precision="fp32", tile=tile) for tile in (None, 40))
     whole, tiles = (torch.stack(list(engine.stream(clip))) for engine in engines)
     torch.testing.assert_close(tiles, whole, rtol=1e-4, atol=2e-5 * max(1, whole.abs().max().item()))
+
+
+def test_below_tiles_no_step_is_captured(monkeypatch):
+    asked = []
+
+    def spy(network, precision, graphs):
+        asked.append(graphs)
+        return accelerate(network, precision, graphs=graphs)
+
+    monkeypatch.setattr(deblurrer, "accelerated", spy)
+    for tile in (None, 40):
+        Deblurrer(make_strcnn(), precision="fp32", tile=tile)
+    assert asked == [True, False]
 
 
 def test_every_choice_is_told_once_and_in_order():

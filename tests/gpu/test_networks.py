@@ -1,4 +1,4 @@
-"""Networks and the engine on a GPU: accelerated against plain, graphs against steps, a stream against the CPU."""
+"""Networks and the engine on a GPU: accelerated against plain, a stream against the CPU."""
 
 import copy
 from functools import lru_cache
@@ -9,7 +9,6 @@ import torch
 
 import vdeblur_fast
 from vdeblur_fast import Deblurrer, accelerate
-from vdeblur_fast.acceleration.graphs import MOST_GRAPHS, GraphedStep
 from vdeblur_fast.reference.networks import VideoNetwork
 from vdeblur_fast.reference.networks.frame_selection import FrameSelectionNetwork
 
@@ -66,50 +65,3 @@ def test_a_stream_on_the_gpu_is_the_one_on_the_cpu(gpu, name):
     ]
     for on_cpu, on_gpu in zip(*found, strict=True):
         assert np.abs(on_cpu.astype(int) - on_gpu.astype(int)).max() <= 1
-
-
-def test_a_graphed_step_is_the_function(gpu):
-    weight = torch.randn(8, 8, device=gpu)
-
-    def step(x, state):
-        total = x @ weight if state is None else x @ weight + state[0]
-        return total.relu(), (total, None)
-
-    graphed = GraphedStep(step)
-    state, plain_state, kept = None, None, []
-    for _ in range(4):
-        x = torch.randn(4, 8, device=gpu)
-        got, state = graphed(x, state)
-        want, plain_state = step(x, plain_state)
-        kept.append((got, want))
-    for got, want in kept:  # later replays leave what was returned alone
-        torch.testing.assert_close(got, want)
-    assert len(graphed._graphs) == 2
-
-
-def test_a_step_that_looks_at_values_is_called(gpu):
-    graphed = GraphedStep(lambda x: x * x.sum().item())
-    for value in (1.0, 2.0):
-        x = torch.full((3,), value, device=gpu)
-        if value == 1:
-            with pytest.warns(UserWarning, match="not captured in a CUDA graph"):
-                assert torch.equal(graphed(x), 3 * x)
-        assert torch.equal(graphed(x), 3 * value * x)
-
-
-def test_loaded_weights_are_those_of_the_next_step(gpu):
-    torch.manual_seed(0)
-    network, other = (vdeblur_fast.build("strcnn-dtb").eval().to(gpu) for _ in range(2))
-    fast, x = accelerate(network, "fp32"), clip(4).to(gpu)
-    with torch.no_grad():
-        assert decibels(fast(x), network(x)) > 90
-        fast.load_state_dict(other.state_dict())
-        assert decibels(fast(x), other(x)) > 90
-
-
-def test_graphs_of_many_sizes_are_not_all_kept(gpu):
-    graphed = GraphedStep(lambda x: x * 2)
-    for size in range(1, MOST_GRAPHS + 4):
-        x = torch.ones(size, device=gpu)
-        assert torch.equal(graphed(x), x * 2)
-    assert len(graphed._graphs) == MOST_GRAPHS

@@ -100,9 +100,10 @@ def pointwise_cases():
 def convolution_cases():
     """What follows a convolution, with a sum and without."""
     for kind, adds in product(("fp32", "bf16"), (False, True)):
-        flags = {"UPSCALE": 1, "ADDS": adds, "FLAT": adds, "ACTIVATION": "relu"}
-        ones = {"other_channel_stride"} if adds else set()
-        yield f"finish-{kind}-{adds}", convolution.finish_kernel, kind, flags, ones, convolution.blocks()
+        for wide in (False, True):
+            flags = {"UPSCALE": 1, "ADDS": adds, "FLAT": adds, "WIDE": wide, "ACTIVATION": "relu"}
+            ones, name = {"other_channel_stride"} if adds else set(), f"finish-{kind}-{adds}{'-wide' if wide else ''}"
+            yield name, convolution.finish_kernel, kind, flags, ones, convolution.blocks()
 
 
 def upsample_cases():
@@ -166,7 +167,7 @@ def compiled(kernel, kind: str, flags: dict, ones: set[str], blocks: launching.B
         elif name in tiles:
             signature[name] = tiles[name]
         elif name in INTEGERS or name.endswith("_stride"):
-            signature[name] = "i32"
+            signature[name] = "i64" if flags.get("WIDE") and name == "P" else "i32"
         else:
             of_frames = name in FRAMES or (kernel in OF_CONVOLUTIONS and name in IN_FRAMES_TYPE)
             signature[name] = f"*{kind}" if of_frames else "*fp32"

@@ -124,6 +124,27 @@ def test_convolution_on_every_kernel_of_triton(body, fences, sizes, adds, layout
     check_values(*functions, given(*sizes, layout=layout, dtype=dtype, adds=adds))
 
 
+@pytest.mark.parametrize("body", ["triton"], indirect=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("sizes", [FEW[0], FEW[4], TILES[0], SIZES[8]], ids=["to few", "from few", "tiles", "finish"])
+def test_a_bias_may_lie_as_it_likes_in_triton(body, fences, sizes, dtype):
+    weight, bias, _, *inputs = given(*sizes, dtype=dtype)
+    functions = [flat(function, sizes[-1]) for function in (convolution, reference.convolution)]
+    for lies in (torch.stack([bias, bias + 1], 1)[:, 0], bias[:1].expand(len(bias))):
+        check_values(*functions, (weight, lies, None, *inputs))
+
+
+@pytest.mark.parametrize("body", ["triton"], indirect=True)
+@pytest.mark.parametrize("layout", ["channels_last", "strided"])
+@pytest.mark.parametrize("sizes", [SIZES[7], SIZES[10]], ids=lambda s: f"u{s[-1]}")
+def test_numbers_are_counted_in_64_bits_where_32_are_few(body, fences, monkeypatch, sizes, layout):
+    from vdeblur_fast.kernels import convolution as kernels
+
+    monkeypatch.setattr(kernels, "MOST_NARROW", 0)
+    functions = (flat(function, sizes[-1]) for function in (convolution, reference.convolution))
+    check_values(*functions, given(*sizes, layout=layout, adds=True))
+
+
 @on_the_cpu
 @pytest.mark.parametrize("adds", [False, True], ids=["plain", "adds"])
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -109,6 +109,13 @@ def test_residual_dense_block_parameters_in_any_order_and_type(body, fences):
     assert torch.equal(fused(x, *narrow), fused(x, *(p.float() for p in narrow)))
 
 
+@pytest.mark.parametrize("body", ["triton"], indirect=True)
+def test_residual_dense_block_biases_in_any_order_in_triton(body, fences):
+    x, *parameters = given()
+    wide = [p if p.dim() == 4 else p.repeat_interleave(2)[::2] for p in parameters]
+    check_values(fused, plain, (x, *wide))
+
+
 def test_gelu_is_exact_from_tail_to_tail(body, fences):
     n = 64
     z = torch.cat([torch.linspace(-8, 8, n - 6), torch.tensor([-1e4, -30.0, -0.0, 1e-8, 30.0, 1e4])])

@@ -3,7 +3,7 @@
 import copy
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from .fused_conv import FusedConv2d
 from .gpu_convolutions import fuse_convolutions, have_a_body, lay_out_weights
 from .graphs import capture_steps
 from .joining import FusedJoiningConv2d, join_where_they_lie
+from .outside import outside_of_blocks
 from .phases import compute_in_phases
 from .pooling import pool_otherwise
 from .rectified import rectify
@@ -58,6 +59,14 @@ class Acceleration:
     convolved: int
     left: dict[str, str]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """With the name of the memory format, which itself has no pickle of the protocol that torch.save takes."""
+        name = next(name for name, kind in MEMORY_FORMATS.items() if kind == self.memory_format)
+        return vars(self) | {"memory_format": name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, memory_format=MEMORY_FORMATS[state["memory_format"]])
+
     def __str__(self) -> str:
         numbers = (str(kind).removeprefix("torch.") for kind in (self.precision, self.memory_format))
         lines = [f"on {self.device} in {', '.join(numbers)}"]
@@ -79,22 +88,29 @@ def accelerate(
     network: nn.Module,
     precision: str = "auto",
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto",
+    graphs: bool = True,
 ) -> nn.Module:
     """A copy of a network that gives the same and is made to run fast where its parameters are.
 
     Every block with a fused body (`GSTA`, `DTB`, `RDB`, `MMAM`, `AttentionMix`, `UpsampleConcat`) runs on it, batch
     norms are folded, ESTRNN's attention is done by the convolution after it, and the copy is in evaluation mode,
-    without gradients. On a GPU convolutions do their bias, the ReLU and the sum after them in one kernel or pass, and
-    steps are replayed from CUDA graphs. On the CPU convolutions do the ReLU after them, those of 1x1 concatenate
-    nothing, those to few channels compute several pixels at once, and poolings are a maximum or a convolution;
-    those of 3x3 and 5x5 use Winograd's method where that is faster (their transformed weights, four times as large, in
-    bfloat16 fourteen, are kept beside them), or AMX's tiles for bfloat16 where there are any. Its interface and
-    state_dict are the network's, which is never changed; `.acceleration` says what was done. Weights are taken when the
-    copy is made and when a state_dict is loaded into it; after any other change of them, accelerate anew.
+    without gradients. On a GPU of compute capability 8.0 or newer convolutions do their bias, the ReLU and the sum
+    after them in one kernel or pass, and on any GPU steps are replayed from CUDA graphs. On the CPU convolutions do the
+    ReLU after them, those of 1x1 concatenate nothing, those to few channels compute several pixels at once, and
+    poolings are a maximum or a convolution; those of 3x3 and 5x5 use Winograd's method where that is faster (their
+    transformed weights, four times as large, in bfloat16 fourteen, are kept beside them), or AMX's tiles for bfloat16
+    where there are any. Its interface and state_dict are the network's, which is never changed; `.acceleration` says
+    what was done. Weights are taken when the copy is made and when a state_dict is loaded into it; after any other
+    change of them, accelerate anew.
+
+    A module of an `nn.Sequential` does what comes after it where the chain calls it; to others it is what it was, and
+    what has hooks stays by itself.
 
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
     memory_format: of weights and features; "auto" is channels last.
+    graphs: replay steps from CUDA graphs, each of which keeps the memory of its step; not worth it where few frames
+    have the same size, as tiles have not.
 
     Raises TypeError for what is no module, ValueError for an unknown memory format, DeviceError for an unknown
     precision.
@@ -112,7 +128,7 @@ def accelerate(
     dtype = choose_precision(device, precision)
     layout = MEMORY_FORMATS["channels_last" if memory_format == "auto" else memory_format]
     fast = copy.deepcopy(network).eval().requires_grad_(False)
-    folded = len(fold_batch_norms(fast))
+    folded = fold_batch_norms(fast)
     like = torch.empty(0, device=device, dtype=dtype)
     # Measured on CPUs: in float32, and in bfloat16 where there are bodies for it.
     wide = device.type == "cpu" and dtype == torch.float32
@@ -132,12 +148,12 @@ def accelerate(
     pooled = pool_otherwise(fast) if device.type == "cpu" else 0
     joined = join_where_they_lie(fast, dtype) if native else 0
     replaced, left = _fuse(fast, like)
-    for module in fast.modules():
+    for module in outside_of_blocks(fast):
         if device.type == "cpu" and isinstance(module, NATIVE):
             module.to(memory_format=torch.contiguous_format)
     if on_gpu:
         lay_out_weights(fast)
-    left |= capture_steps(fast, device)
+    left |= capture_steps(fast, device) if graphs else {}
     done = folded, phased, rectified, filtered, tiled, joined, attended, pooled, convolved
     fast.acceleration = Acceleration(device, dtype, layout, replaced, *done, left)
     return fast

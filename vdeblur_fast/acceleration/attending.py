@@ -55,10 +55,12 @@ class OneConvESTRNN(ESTRNN):
         before, centre, after = means.split([self.past, 1, self.future], 1)
         others = torch.cat([before, after], 1)
         pairs = torch.cat([centre.expand_as(others), others], 2)
-        gates = self.attention.weigh(pairs).float()
-        parts = self.before @ (gates[..., None] * self.after)  # (B, neighbours, 2 channels + 1, outputs * 9)
+        gates = self.attention.weigh(pairs)
+        dtype = torch.promote_types(gates.dtype, torch.float32)  # the tables', unless somebody converted the network
+        before, after, fixed = (table.to(dtype) for table in (self.before, self.after, self.fixed))
+        parts = before @ (gates.to(dtype)[..., None] * after)  # (B, neighbours, 2 channels + 1, outputs * 9)
         own, other, bias = parts.split([channels, channels, 1], 2)
-        fixed = torch.cat([own, bias], 2).sum(1) + self.fixed
+        fixed = torch.cat([own, bias], 2).sum(1) + fixed
         rows = list(other.unbind(1))
         rows.insert(self.past, fixed[:, :channels])
         rows = torch.cat([*rows, pad(fixed[:, channels:], (0, 0, 0, 1))], 1)

@@ -1,10 +1,11 @@
 """Batch norms folded into the convolutions before them, with the state_dict of the unfolded network."""
 
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import nn
+
+from .chains import fuse_pairs
 
 
 class FoldedConv2d(nn.Conv2d):
@@ -14,46 +15,32 @@ class FoldedConv2d(nn.Conv2d):
     when they are folded and again whenever a state_dict is loaded.
     """
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self._conv_forward(x, self.folded_weight, self.folded_bias)
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(input, self.folded_weight, self.folded_bias)
 
 
-class FoldedAway(nn.BatchNorm2d):
-    """A batch norm that the convolution before it does: gives back what it is given."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
-def fold_batch_norms(network: nn.Module) -> list[str]:
-    """Folds every batch norm that follows a convolution in an `nn.Sequential` of `network`, in place -> their names.
+def fold_batch_norms(network: nn.Module) -> int:
+    """Folds every batch norm that follows a convolution in an `nn.Sequential` of `network`, in place -> how many.
 
     The network must be in evaluation mode; what it gives stays the same, to rounding.
 
     Equivalent to, for each pair:
         torch.nn.utils.fuse_conv_bn_eval(conv, norm)
     """
-    folded = []
-    for name, chain in network.named_modules():
-        if not isinstance(chain, nn.Sequential):
-            continue
-        children = list(chain.named_children())
-        for (_, conv), (place, norm) in pairwise(children):
-            if _foldable(conv, norm):
-                conv.__class__, norm.__class__ = FoldedConv2d, FoldedAway
-                _fold(conv, norm)
-                chain.register_load_state_dict_post_hook(partial(_fold, conv, norm))
-                folded.append(f"{name}.{place}" if name else place)
-    return folded
+    found = fuse_pairs(network, _folded)
+    for chain, conv, norm in found:
+        _fold(conv, norm)
+        chain.register_load_state_dict_post_hook(partial(_fold, conv, norm))
+    return len(found)
 
 
-def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
+def _folded(conv: nn.Module, norm: nn.Module) -> type[nn.Module] | None:
     plain = type(conv) is nn.Conv2d and conv.padding_mode == "zeros" and type(norm) is nn.BatchNorm2d
-    return plain and not norm.training and norm.running_mean is not None
+    return FoldedConv2d if plain and not norm.training and norm.running_mean is not None else None
 
 
 @torch.no_grad()
-def _fold(conv: FoldedConv2d, norm: FoldedAway, *_: object) -> None:
+def _fold(conv: FoldedConv2d, norm: nn.BatchNorm2d, *_: object) -> None:
     """In float64: products of small and large statistics are rounded once, at the end."""
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double() * scale

@@ -1,15 +1,22 @@
 """Which modules of a network are called as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import nn
 
 from ..modules import FUSED
 
 
+def layers_of(chain: nn.Sequential) -> Sequence[nn.Module]:
+    """What a chain calls, one after the other: its modules, or what took their place as long as they are the same."""
+    modules = tuple(chain._modules.values())
+    of, layers = getattr(chain, "fused_layers", (None, ()))
+    return layers if of == modules else modules
+
+
 def outside_of_blocks(network: nn.Module) -> Iterator[nn.Module]:
     """The modules of a network, each once, but for those within blocks that have a fused body: that takes their weights
-    and never calls them."""
+    and never calls them. Of a chain, what it calls."""
     seen: set[nn.Module] = set()
     waiting = [network]
     while waiting:
@@ -18,5 +25,7 @@ def outside_of_blocks(network: nn.Module) -> Iterator[nn.Module]:
             continue
         seen.add(module)
         yield module
-        if type(module) not in FUSED:
+        if isinstance(module, nn.Sequential):
+            waiting += layers_of(module)
+        elif type(module) not in FUSED:
             waiting += module.children()

@@ -6,12 +6,13 @@ channels at a time, and most of AMX's tiles, which are as wide. The same results
 """
 
 import math
-from itertools import pairwise
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, pixel_shuffle
 
+from .chains import fuse_pairs
 from .outside import outside_of_blocks
 
 # Times less work, from which on it is faster, with AVX2, AVX-512 and AMX; less where a pixel shuffle is done with it.
@@ -30,51 +31,34 @@ class PhasedConv2d(nn.Conv2d):
     phases: tuple[int, int]
     upscale: int
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        sizes = zip(x.shape[-2:], self.padding, self.kernel_size, strict=True)
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        sizes = zip(input.shape[-2:], self.padding, self.kernel_size, strict=True)
         high, wide = (size + 2 * padding - kernel + 1 for size, padding, kernel in sizes)
         # Of one column of phases: see StridedConv2d.
-        if high % self.phases[0] or wide % self.phases[1] or wide == self.phases[1]:
-            y = super().forward(x)
+        if high % self.phases[0] or wide % self.phases[1] or wide == self.phases[1] or input.dim() != 4:
+            y = super().forward(input)
             return pixel_shuffle(y, self.upscale) if self.upscale > 1 else y
-        y = conv2d(x, self.phased_weight, self.phased_bias, self.phases, self.padding).permute(0, 2, 3, 1)
+        y = conv2d(input, self.phased_weight, self.phased_bias, self.phases, self.padding).permute(0, 2, 3, 1)
         rows, columns = (phase * self.upscale for phase in self.phases)
         batch, height, width, channels = y.shape
         y = y.reshape(batch, height, width, rows, channels // rows).transpose(2, 3)
         return y.reshape(batch, height * rows, width * columns, channels // (rows * columns)).permute(0, 3, 1, 2)
 
 
-class ShuffledAway(nn.PixelShuffle):
-    """A pixel shuffle that the convolution before it does: gives back what it is given."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
 def compute_in_phases(network: nn.Module) -> int:
     """Makes every convolution of `network` to few channels compute in phases, in place -> how many there are. What the
     network gives stays the same, to rounding."""
-    shuffles = _shuffles_of(network)
-    found = [
-        module
-        for module in outside_of_blocks(network)
-        if _worth_it(module, WITH_SHUFFLE if module in shuffles else WORTH_IT)
-    ]
-    for conv in found:
-        shuffle = shuffles.get(conv)
-        conv.__class__, conv.upscale = PhasedConv2d, shuffle.upscale_factor if shuffle else 1
-        conv.phases = _phases(conv)
-        if shuffle:
-            shuffle.__class__ = ShuffledAway
+    found = [(conv, shuffle.upscale_factor) for _, conv, shuffle in fuse_pairs(network, _shuffled)]
+    found += [(conv, 1) for conv in outside_of_blocks(network) if _worth_it(conv, WORTH_IT)]
+    for conv, upscale in found:
+        conv.__class__, conv.upscale, conv.phases = PhasedConv2d, upscale, _phases(conv)
         _prepare(conv)
-        conv.register_load_state_dict_post_hook(_prepare)
+        conv.register_load_state_dict_post_hook(partial(_prepare, conv))
     return len(found)
 
 
-def _shuffles_of(network: nn.Module) -> dict[nn.Module, nn.PixelShuffle]:
-    """The pixel shuffles that come straight after a module, by that module."""
-    chains = [chain for chain in network.modules() if isinstance(chain, nn.Sequential)]
-    return {conv: after for chain in chains for conv, after in pairwise(chain) if type(after) is nn.PixelShuffle}
+def _shuffled(conv: nn.Module, shuffle: nn.Module) -> type[nn.Module] | None:
+    return PhasedConv2d if type(shuffle) is nn.PixelShuffle and _worth_it(conv, WITH_SHUFFLE) else None
 
 
 def _phases(conv: nn.Conv2d) -> tuple[int, int]:

@@ -3,21 +3,31 @@
 oneDNN's, by PyTorch's own operators for its compiler, so that nothing is rounded or computed otherwise.
 """
 
-from itertools import pairwise
+from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from ..device import cpu_is_fast_at
 from ..reference.modules import StridedConv2d
 from ..reference.networks.strcnn import STRCNN, ResidualBlock
 from ..reference.networks.unet import UNet
-from .folding import FoldedAway, FoldedConv2d
+from .chains import chains, fuse_pairs, is_hooked, set_layers, twin
+from .folding import FoldedConv2d
+from .outside import layers_of, outside_of_blocks
+
+TYPES = (torch.float32, torch.bfloat16)
 
 
-def asks_for_gradients(*given: torch.Tensor) -> bool:
-    """Whether a result must remember how it came about: PyTorch has no gradients for those operators."""
-    return torch.is_grad_enabled() and any(x.requires_grad for x in given)
+def can_fuse(*given: torch.Tensor) -> bool:
+    """Whether those operators take it: batches and weights of one of these types, of which nothing must remember how it
+    came about, for PyTorch has no gradients for them, and no tangents."""
+    dtype = given[0].dtype
+    if dtype not in TYPES or any(x.dim() != 4 or x.dtype != dtype for x in given):
+        return False
+    asked = torch.is_grad_enabled() and any(x.requires_grad for x in given)
+    return not asked and forward_ad._current_level < 0
 
 
 class RectifiedConv2d(nn.Conv2d):
@@ -28,7 +38,7 @@ class RectifiedConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        if asks_for_gradients(input):
+        if not can_fuse(input, weight):
             return super()._conv_forward(input, weight, bias).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_pointwise(input, weight, bias, *where, "relu", [], "")
@@ -51,7 +61,7 @@ class RectifiedConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if asks_for_gradients(input):
+        if not can_fuse(input, self.weight):
             return super().forward(input).relu()
         where = self.padding, self.output_padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_transpose_pointwise(input, self.weight, self.bias, *where, "relu", [], "")
@@ -61,7 +71,9 @@ class AddedFoldedConv2d(FoldedConv2d):
     """The last convolution of a residual block: adds what the block is given, and rectifies the sum."""
 
     def added(self, x: torch.Tensor, other: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
-        if asks_for_gradients(x, other):
+        # PyTorch does the sum itself where oneDNN does not like the memory order, and then not in bfloat16.
+        reordered = x.dtype == torch.bfloat16 and not x.is_contiguous(memory_format=torch.channels_last)
+        if reordered or not can_fuse(x, other, self.folded_weight):
             return (self(x) + other).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         weights, ends = (self.folded_weight, self.folded_bias), ("add", 1.0, "relu", [], "")
@@ -80,8 +92,10 @@ class FusedResidualBlock(ResidualBlock):
     overwrites: bool = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        first, _, _, last, _ = self.body
-        return last.added(first(x), x, self.overwrites)
+        layers = layers_of(self.body)
+        if len(layers) != 2:  # somebody gave it others
+            return super().forward(x)
+        return layers[1].added(layers[0](x), x, self.overwrites)
 
 
 class RectifiedUNet(UNet):
@@ -96,13 +110,6 @@ class RectifiedSTRCNN(STRCNN):
 
     def hand_on(self, y: torch.Tensor) -> torch.Tensor:
         return self.pass_on(y)
-
-
-class RectifiedAway(nn.ReLU):
-    """A ReLU that the convolution before it does: gives back what it is given."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
 
 
 RECTIFIED = {
@@ -122,34 +129,45 @@ def rectify(network: nn.Module, dtype: torch.dtype) -> int:
     native = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     if not native or not (dtype == torch.float32 or (dtype == torch.bfloat16 and cpu_is_fast_at("bf16"))):
         return 0
-    count = 0
-    for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            count += _in_chain([child for child in module if not isinstance(child, FoldedAway)])
-        elif type(module) is ResidualBlock and type(module.body[3]) is FoldedConv2d:
-            module.__class__, module.body[3].__class__ = FusedResidualBlock, AddedFoldedConv2d
+    count = len(fuse_pairs(network, _rectified))
+    for module in outside_of_blocks(network):
+        if type(module) is ResidualBlock and kinds_of_layers(module) == [RectifiedFoldedConv2d, FoldedConv2d]:
+            module.__class__, layers_of(module.body)[1].__class__ = FusedResidualBlock, AddedFoldedConv2d
             count += 1
-        elif type(module) is STRCNN and type(module.pass_on) is nn.Conv2d:
+        elif type(module) is STRCNN and _plain([module.pass_on]):
             module.__class__, module.pass_on.__class__ = RectifiedSTRCNN, RectifiedConv2d
             count += 1
-        elif type(module) is UNet and all(type(conv) is nn.Conv2d for conv in module.convs):
+        elif type(module) is UNet and _plain(module.convs):
             module.__class__ = RectifiedUNet
             for conv in module.convs[:-1]:
                 conv.__class__ = RectifiedConv2d
             count += len(module.convs) - 1
-    for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            for before, after in pairwise(module):
-                if type(before) is type(after) is FusedResidualBlock and before is not after:
-                    after.overwrites = True
+    for chain in chains(network):
+        _overwrite(chain)
     return count
 
 
-def _in_chain(modules: list[nn.Module]) -> int:
-    count = 0
-    for conv, relu in pairwise(modules):
-        rectified = RECTIFIED.get(type(conv))
-        if rectified and type(relu) is nn.ReLU and conv.padding_mode == "zeros" and not isinstance(conv.padding, str):
-            conv.__class__, relu.__class__ = rectified, RectifiedAway
-            count += 1
-    return count
+def _plain(convs: Iterable[nn.Module | None]) -> bool:
+    return all(type(conv) is nn.Conv2d and not is_hooked(conv) for conv in convs)
+
+
+def _rectified(conv: nn.Module, relu: nn.Module) -> type[nn.Module] | None:
+    plain = type(relu) is nn.ReLU and type(conv) in RECTIFIED and conv.padding_mode == "zeros"
+    return RECTIFIED[type(conv)] if plain and not isinstance(conv.padding, str) else None
+
+
+def kinds_of_layers(block: ResidualBlock) -> list[type[nn.Module]]:
+    """Of what the body calls, unless somebody looks at that."""
+    return [] if is_hooked(block.body, *layers_of(block.body)) else [type(layer) for layer in layers_of(block.body)]
+
+
+def _overwrite(chain: nn.Sequential) -> None:
+    """Has the chain's blocks put their sum in the place of what they are given, where that is another block's."""
+    layers = list(layers_of(chain))
+    for i in range(1, len(layers)):
+        fused = isinstance(layers[i - 1], FusedResidualBlock) and isinstance(layers[i], FusedResidualBlock)
+        if fused and not is_hooked(layers[i - 1], layers[i]):
+            layers[i] = twin(layers[i], FusedResidualBlock)
+            layers[i].overwrites = True
+    if layers != list(layers_of(chain)):
+        set_layers(chain, layers)

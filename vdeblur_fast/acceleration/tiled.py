@@ -24,7 +24,7 @@ class TiledConv2d(nn.Conv2d):
     activation = "none"
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        if not self.wins_for(input):
+        if not self.wins_for(input) or input.dim() != 4:
             return super()._conv_forward(input, weight, bias)
         bias = weight.new_zeros(self.out_channels) if bias is None else bias
         return ops.convolution([input], weight, bias, activation=self.activation)

@@ -1,5 +1,7 @@
 """Convolutions of 3x3 and 5x5 by Winograd's method: on the fused operator, with activation and sum after them."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -31,8 +33,11 @@ class WinogradConvTranspose2d(nn.ConvTranspose2d):
 
     activation: str
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return ops.convolution([x], self.phase_weight, self.phase_bias, upscale=2, activation=self.activation)
+    def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
+        if input.dim() != 4 or output_size is not None:
+            y = super().forward(input, output_size)
+            return y.relu_() if self.activation == "relu" else y
+        return ops.convolution([input], self.phase_weight, self.phase_bias, upscale=2, activation=self.activation)
 
 
 FILTERED = {
@@ -61,7 +66,7 @@ def filter_by_winograd(network: nn.Module, dtype: torch.dtype) -> int:
         module.__class__, module.activation = kind, activation
         if kind is WinogradConvTranspose2d:
             _prepare(module)
-            module.register_load_state_dict_post_hook(_prepare)
+            module.register_load_state_dict_post_hook(partial(_prepare, module))
     return len(found)
 
 

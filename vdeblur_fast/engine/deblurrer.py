@@ -54,7 +54,8 @@ class Deblurrer:
     itself not among them. What a recurrent network remembers beyond them is not told.
     accelerate: run fused bodies where there are some (`vdeblur_fast.accelerate`); `.network.acceleration` names them.
 
-    `latency` frames must follow a frame before it comes out (2 for MMP-RNN and ESTRNN; a window in the windowed mode).
+    One Deblurrer is for one video at a time, in one thread. `latency` frames must follow a frame before it comes out
+    (2 for MMP-RNN and ESTRNN; a window in the windowed mode).
 
     Raises UnknownNetwork, WeightsError, DeviceError, UnsupportedByNetwork (all UserError), and ValueError or TypeError
     for an argument or a frame that is not as described.
@@ -103,7 +104,7 @@ class Deblurrer:
         self.network = _prepare(network, weights).to(self.device).eval().requires_grad_(False)
         _limit(self.network, frames, lookahead)
         if accelerate:
-            self.network = accelerated(self.network, precision)
+            self.network = accelerated(self.network, precision, graphs=tile is None)
             self.precision = self.network.acceleration.precision
         else:
             self.precision = choose_precision(self.device, precision)
@@ -119,6 +120,7 @@ class Deblurrer:
         self._new_scene()  # complains of a wrong window now, not at the first frame
         self._detect_cuts = scene_cuts
         self._on_choice = on_choice
+        self._streaming = False
         self._restart()
 
     def push(self, frame: Frame) -> list[Frame]:
@@ -143,13 +145,19 @@ class Deblurrer:
         return ordinary(finished)
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The sharp version of every frame, as soon as it is finished. Left early, it drops the frames still due."""
+        """The sharp version of every frame, as soon as it is finished. Left early, it drops the frames still due.
+
+        Raises RuntimeError while another stream of this Deblurrer, in this thread or another, has not ended."""
+        if self._streaming:
+            raise RuntimeError("Deblurrer: another stream has not ended; end or close it, or make a second Deblurrer")
+        self._streaming = True
         video = self._cuts  # there are others once it has ended
         try:
             for frame in frames:
                 yield from self.push(frame)
             yield from self.flush()
         finally:
+            self._streaming = False
             if self._cuts is video:
                 self._restart()
 

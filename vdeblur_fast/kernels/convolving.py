@@ -138,7 +138,7 @@ def convolve(
     convolve_kernel[tiles, triton.cdiv(outputs, sizes["BLOCK_O"]), batch](
         source,
         factors,
-        bias,
+        bias.contiguous(),
         y if other is None else other,
         y,
         inputs,

@@ -175,7 +175,7 @@ def convolve_few(x: Tensor, weight: Tensor, bias: Tensor, y: Tensor, activation:
     of which `from_few` or `to_few`, y (B, O, H, W) channels last."""
     batch, inputs, height, width = x.shape
     outputs, side = weight.shape[0], weight.shape[3]
-    few = to_few(weight)
+    few, bias = to_few(weight), bias.contiguous()
     chosen = blocks_to_few(inputs) if few else blocks_from_few(inputs, outputs, side)
     sizes = chosen.sizes
     tiles = triton.cdiv(height, sizes["BLOCK_P"] // sizes["BLOCK_W"]) * triton.cdiv(width, sizes["BLOCK_W"])

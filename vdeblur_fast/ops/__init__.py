@@ -1,4 +1,8 @@
-"""The operators: one `torch.library` op each, with fused bodies, and plain PyTorch elsewhere."""
+"""The operators: one `torch.library` op each, with fused bodies, and plain PyTorch elsewhere.
+
+Autocast, and the default dtype and device, change nothing of what they give. Gradients are those of the reference,
+forward-mode ones by computing with it; the transforms of `torch.func` but `jvp` are for the reference itself.
+"""
 
 from .attention_mix import attention_mix
 from .convolution import convolution

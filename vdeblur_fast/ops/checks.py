@@ -25,6 +25,12 @@ def check_pixels(operator: str, x: torch.Tensor, name: str = "x") -> None:
         raise ValueError(f"{operator}: {name} must have at least one pixel, got {tuple(x.shape)}")
 
 
+def check_some(operator: str, name: str, tensor: torch.Tensor, axis: int, what: str) -> None:
+    """Raises ValueError where the tensor has none of what that axis holds."""
+    if not tensor.shape[axis]:
+        raise ValueError(f"{operator}: {name} must have at least one {what}, got {tuple(tensor.shape)}")
+
+
 def check_kernel(operator: str, weight: torch.Tensor) -> None:
     """Raises ValueError unless a convolution's weight (O, I, k, k') is square and odd."""
     rows, columns = weight.shape[2:]

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import convolution as reference
 from ..reference.ops.convolution import ACTIVATIONS
 from . import dispatch, native, triton
-from .checks import check_kernel, check_pixels, check_shape, check_together
+from .checks import check_kernel, check_pixels, check_shape, check_some, check_together
 from .launching import first_of
 from .packing import PackedWeights
 from .recompute import recompute_gradients
@@ -77,6 +77,8 @@ def arguments(
             raise TypeError(f"{NAME}: inputs[{i}] must be {inputs[0].dtype} as inputs[0] is, got {x.dtype}")
     check_shape(NAME, "weight", weight, {"O": None, "I": sum(x.shape[1] for x in inputs), "k": None, "k'": None})
     check_kernel(NAME, weight)
+    check_some(NAME, "weight", weight, 0, "output")
+    check_some(NAME, "weight", weight, 1, "input")
     if weight.shape[0] % upscale**2:
         raise ValueError(f"{NAME}: weight must have a multiple of {upscale**2} outputs, got {weight.shape[0]}")
     check_shape(NAME, "bias", bias, {"O": weight.shape[0]})
@@ -142,7 +144,7 @@ def _on_reference(inputs: list[Tensor], *rest: Any) -> Tensor:
 def _pack(how: tuple[tuple[int, ...], str], parameters: Sequence[Tensor]) -> Tensor:
     sizes, _ = how
     addresses, module = [p.data_ptr() for p in parameters], native.module()
-    packed = torch.empty(module.convolution_pack(sizes, *addresses, 0))
+    packed = native.floats(module.convolution_pack(sizes, *addresses, 0))
     module.convolution_pack(sizes, *addresses, packed.data_ptr())
     return packed
 
@@ -214,8 +216,6 @@ def cpu_why_not(
         reasons.append(f"takes kernels of 1x1, 3x3 and 5x5, got {weight.shape[-2]}x{weight.shape[-1]}")
     if pointwise and upscale != 1:
         reasons.append(f"takes no pixel shuffle after a kernel of 1x1, got upscale {upscale}")
-    if not weight.shape[1]:
-        reasons.append("takes at least one channel")
     return reasons
 
 

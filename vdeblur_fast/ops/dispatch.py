@@ -50,10 +50,14 @@ def use_backend(name: str | None) -> Iterator[None]:
 
 
 def run(operator: str, *arguments: Any) -> Any:
-    """The operator on the backend asked for, else on the first that can.
+    """The operator on the backend asked for, else on the first that can. Autocast is not for what happens within: the
+    results have the dtypes that the operator promises, whichever backend computes them.
 
     Raises NotImplementedError, with every reason, where that is none.
     """
+    if torch._C._is_any_autocast_enabled():
+        with torch._C._DisableAutocast():
+            return run(operator, *arguments)
     asked = asked_for()
     for backend in _TABLES[operator]:
         if asked in (None, backend.name) and not backend.why_not(*arguments):

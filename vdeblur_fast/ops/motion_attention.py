@@ -9,7 +9,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import motion_attention as reference
 from . import dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_pixels, check_shape, check_some, check_together
 from .registration import operator
 
 NAME = "motion_attention"
@@ -57,9 +57,11 @@ def arguments(
     """The checked arguments, as the registered op takes them."""
     check_shape(NAME, "x", x, dict.fromkeys("BCHW"))
     check_pixels(NAME, x)
+    check_some(NAME, "x", x, 1, "channel")
     batch, channels, height, width = x.shape
     check_shape(NAME, "magnitude", magnitude, {"B": batch, "1": 1, "H": height, "W": width})
     check_shape(NAME, "scale_weight_0", scale_weight_0, {"K": None})
+    check_some(NAME, "scale_weight_0", scale_weight_0, 0, "number")
     scale = scale_weight_0, scale_bias_0, scale_weight_1, scale_bias_1
     shift = shift_weight_0, shift_bias_0, shift_weight_1, shift_bias_1
     named = _check_branch("scale", channels, scale_weight_0.shape[0], *scale)

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import torch
 
+CPU = torch.device("cpu")
 TYPES = {torch.float32: 0, torch.bfloat16: 1}  # csrc/cpu/ops.h, enum Type
 
 
@@ -35,6 +36,11 @@ def why_not(x: torch.Tensor) -> list[str]:
     return reasons
 
 
+def floats(count: int) -> torch.Tensor:
+    """Memory for so many of the kernels' numbers, whatever dtype and device are PyTorch's defaults."""
+    return torch.empty(count, dtype=torch.float32, device=CPU)
+
+
 def layout(x: torch.Tensor, turn: bool = True) -> tuple[int, list[int], list[int]]:
     """Type, sizes and strides of frames (B, T, C, H, W) or (B, C, H, W) in any memory order.
 
@@ -56,7 +62,7 @@ def channels_side_by_side(x: torch.Tensor) -> torch.Tensor:
 def channels_apart(x: torch.Tensor) -> torch.Tensor:
     """A contiguous copy of frames whose channels are side by side: by transposing matrices, which takes PyTorch a third
     of the time that `contiguous` does."""
-    y = torch.empty(x.shape, dtype=x.dtype)
+    y = torch.empty(x.shape, dtype=x.dtype, device=CPU)
     for frame, copy in zip(x, y, strict=True):
         copy.flatten(1).copy_(frame.permute(1, 2, 0).flatten(0, 1).t())
     return y
@@ -81,5 +87,5 @@ def launch(operator: str, *arguments: torch.Tensor | tuple | list | int | None) 
         given.data_ptr() if isinstance(given, torch.Tensor) else 0 if given is None else given for given in arguments
     ]
     threads = torch.get_num_threads()
-    workspace = torch.empty(body(*addresses, threads, 0), dtype=torch.float32)
+    workspace = floats(body(*addresses, threads, 0))
     body(*addresses, threads, workspace.data_ptr())

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import pixel_distribute as reference
 from . import dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_pixels, check_shape, check_some, check_together
 from .registration import operator
 
 NAME = "pixel_distribute"
@@ -35,6 +35,7 @@ def arguments(x: Tensor, aggregate: Tensor, weight: Tensor, bias: Tensor) -> tup
     check_pixels(NAME, x)
     batch, channels = x.shape[:2]
     check_shape(NAME, "weight", weight, {"K": None, "C": channels})
+    check_some(NAME, "weight", weight, 0, "map")
     check_shape(NAME, "bias", bias, {"K": weight.shape[0]})
     check_shape(NAME, "aggregate", aggregate, {"B": batch, "C": channels, "K": weight.shape[0]})
     check_together(NAME, x=x, aggregate=aggregate, weight=weight, bias=bias)

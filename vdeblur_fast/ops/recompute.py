@@ -22,8 +22,8 @@ def register_recompute(operator: str, reference: Callable[..., Any], library: to
             results = reference(*tensors, *ctx.settings)
             return results if isinstance(results, tuple) else (results,)
 
-        wanted = ctx.needs_input_grad[: len(ctx.saved_tensors)]
-        found = recompute_gradients(again, ctx.saved_tensors, wanted, gradients)
+        saved = ctx.saved_tensors  # asked for once: with activation checkpointing they can be had no second time
+        found = recompute_gradients(again, saved, ctx.needs_input_grad[: len(saved)], gradients)
         return *found, *(None for _ in ctx.settings)
 
     torch.library.register_autograd(operator, backward, setup_context=keep, lib=library)
@@ -47,7 +47,12 @@ def recompute_gradients(
             for tensor, need in zip(inputs, wanted, strict=True)
         ]
         outputs = reference(*again)
-        pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None and g is not None]
+        # a result may depend on nothing that wants a gradient, though it gets one because another does
+        pairs = [
+            (o, g)
+            for o, g in zip(outputs, gradients, strict=True)
+            if o is not None and g is not None and o.requires_grad
+        ]
         sources = [tensor for tensor, need in zip(again, wanted, strict=True) if need]
         found = torch.autograd.grad(
             [o for o, _ in pairs], sources, [g for _, g in pairs], allow_unused=True, create_graph=twice

@@ -5,11 +5,14 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 
+from .dispatch import use_backend
 from .recompute import register_recompute
 
 # Not custom_op: what that puts around a body takes longer than a small body itself.
 LIBRARY = torch.library.Library("vdeblur", "FRAGMENT")
+_BODIES: dict[Any, Callable[..., Any]] = {}
 
 
 def define(body: Callable[..., Any], outputs: Callable[..., Any]) -> Any:
@@ -22,7 +25,9 @@ def define(body: Callable[..., Any], outputs: Callable[..., Any]) -> Any:
     LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
     LIBRARY.impl(name, body, "CompositeExplicitAutograd")
     torch.library.register_fake(f"vdeblur::{name}", outputs, lib=LIBRARY)
-    return getattr(torch.ops.vdeblur, name).default
+    made = getattr(torch.ops.vdeblur, name).default
+    _BODIES[made] = body
+    return made
 
 
 def operator(outputs: Callable[..., Any], reference: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
@@ -42,9 +47,15 @@ def operator(outputs: Callable[..., Any], reference: Callable[..., Any]) -> Call
 def call(operator: Any, *arguments: Any) -> Any:
     """The operator's results.
 
+    In forward-mode differentiation (`torch.func.jvp`) by the reference, in plain PyTorch: of an operator made in Python
+    PyTorch takes the tangents to be 0, without a word.
+
     Under `no_grad` without a word to PyTorch's autograd, which for operators made in Python is Python too and takes as
     long to find that there is nothing to do as a small body takes.
     """
+    if forward_ad._current_level >= 0:
+        with use_backend("reference"):
+            return _BODIES[operator](*arguments)
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
         return operator(*arguments)
     with torch._C._AutoDispatchBelowAutograd():  # as torch.library itself does there

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from ..reference.ops import residual_dense_block as reference
 from ..reference.ops.residual_dense_block import ACTIVATIONS
 from . import cuda, dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_pixels, check_shape, check_some, check_together
 from .packing import PackedWeights
 from .recompute import recompute_gradients
 from .registration import LIBRARY, call, define
@@ -61,6 +61,7 @@ def arguments(
     weights, biases = list(weights), list(biases)
     if len(weights) != len(biases):
         raise ValueError(f"{NAME}: every layer has a weight and a bias, got {len(weights)} and {len(biases)} of them")
+    check_some(NAME, "x", x, 1, "channel")
     channels = x.shape[1]
     growth = weights[0].shape[0] if weights and weights[0].dim() else None
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -99,14 +100,15 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-    layers = (len(ctx.saved_tensors) - 3) // 2
+    saved = ctx.saved_tensors  # asked for once: with activation checkpointing they can be had no second time
+    layers = (len(saved) - 3) // 2
 
     def again(x: Tensor, *parameters: Tensor) -> Sequence[Tensor]:
         weights, biases, fuse = parameters[:layers], parameters[layers : 2 * layers], parameters[2 * layers :]
         return (reference(x, weights, biases, *fuse, ctx.activation),)
 
     x, weights, biases, *fuse, _ = ctx.needs_input_grad
-    found = recompute_gradients(again, ctx.saved_tensors, (x, *weights, *biases, *fuse), (gradient,))
+    found = recompute_gradients(again, saved, (x, *weights, *biases, *fuse), (gradient,))
     return found[0], found[1 : 1 + layers], found[1 + layers : -2], *found[-2:], None
 
 
@@ -134,7 +136,7 @@ def _on_reference(x: Tensor, *rest: Any) -> Tensor:
 
 def _pack(sizes: tuple[int, ...], parameters: Sequence[Tensor]) -> Tensor:
     addresses, module = [p.data_ptr() for p in parameters], native.module()
-    packed = torch.empty(module.residual_dense_block_pack(sizes, addresses, 0))
+    packed = native.floats(module.residual_dense_block_pack(sizes, addresses, 0))
     module.residual_dense_block_pack(sizes, addresses, packed.data_ptr())
     return packed
 

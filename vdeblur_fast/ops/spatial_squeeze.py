@@ -11,7 +11,7 @@ from ..reference.ops import SpatialSqueeze
 from ..reference.ops import spatial_squeeze as reference
 from ..reference.ops.accumulate import accumulation_dtype
 from . import cuda, dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_pixels, check_shape, check_some, check_together
 from .registration import operator
 
 NAME = "spatial_squeeze"
@@ -34,13 +34,16 @@ def spatial_squeeze(
     with `return_statistics`; the gate (B, T, 1, H, W) with `return_mask`.
 
     Equivalent to `vdeblur_fast.reference.ops.spatial_squeeze`. Nothing of size M * H * W is ever written. Everything
-    is computed and returned in float32 for float32, bfloat16 and float16 x (the mask: x's dtype).
+    is computed and returned in float32 for float32, bfloat16 and float16 x (the mask: x's dtype). Where pixels or
+    logits are not finite, NaN may be of more maps than by the definition, or of fewer: of one whose logits are all -inf
+    the reference makes NaN.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers.
     """
     given = arguments(x, weight, bias, gate_weight, gate_bias, mask, return_mask, return_statistics)
     aggregate, mean, peak, total, gate = _spatial_squeeze(*given)
-    gate = gate if gate_weight is not None else mask
+    if return_mask and mask is not None:
+        gate = mask.to(x.dtype)
     statistics = (peak, total) if return_statistics else (None, None)
     return SpatialSqueeze(aggregate, mean, *statistics, gate if return_mask else None)
 
@@ -59,7 +62,9 @@ def arguments(
     check_shape(NAME, "x", x, dict.fromkeys("BTCHW"))
     check_pixels(NAME, x)
     batch, frames, channels, height, width = x.shape
+    check_some(NAME, "x", x, 2, "channel")
     check_shape(NAME, "weight", weight, {"M": None, "C": channels})
+    check_some(NAME, "weight", weight, 0, "map")
     check_shape(NAME, "bias", bias, {"M": weight.shape[0]})
     if (gate_weight is None) != (gate_bias is None):
         raise ValueError(f"{NAME}: gate_weight and gate_bias come together; one of them is missing")

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import temporal_blend as reference
 from . import cuda, dispatch, native, triton
-from .checks import check_kernel, check_pixels, check_shape, check_together
+from .checks import check_kernel, check_pixels, check_shape, check_some, check_together
 from .convolution import cpu_why_not as convolution_why_not
 from .convolution import on_cpu as convolution
 from .convolution import uses_winograd
@@ -30,7 +30,8 @@ def temporal_blend(current: Tensor, previous: Tensor, weight: Tensor, bias: Tens
 
     Equivalent to `vdeblur_fast.reference.ops.temporal_blend`. The convolution is PyTorch's, in current's dtype, or on
     the CPU, for frames of enough channels, `convolution`'s; what follows it reads three numbers and writes one,
-    and is computed in float32 for float32, bfloat16 and float16.
+    and is computed in float32 for float32, bfloat16 and float16. Where that convolution is `convolution`'s, what is not
+    finite makes NaN of pixels further away than by the definition, as there.
 
     Raises ValueError for wrong shapes and mixed devices, TypeError for integers and mixed frames.
     """
@@ -41,6 +42,7 @@ def arguments(current: Tensor, previous: Tensor, weight: Tensor, bias: Tensor, b
     """The checked arguments, as the registered op takes them."""
     check_shape(NAME, "current", current, dict.fromkeys("BCHW"))
     check_pixels(NAME, current, "current")
+    check_some(NAME, "current", current, 1, "channel")
     check_shape(NAME, "previous", previous, dict(zip("BCHW", current.shape, strict=True)))
     channels = current.shape[1]
     check_shape(NAME, "weight", weight, {"C": channels, "2C": 2 * channels, "k": None, "k'": None})

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kernels.capability import why_not_on
 from . import launching
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -34,6 +35,8 @@ def why_not(x: Tensor) -> str:
     """Why no Triton kernel can work on this tensor; "" where they can."""
     if x.device.type != "cuda" and not (interpreting() and x.device.type == "cpu"):
         return f"works on CUDA tensors, got {x.device}"
+    if x.device.type == "cuda" and (too_old := why_not_on(x.device)):
+        return too_old
     if find_spec("triton") is None:
         return "triton is not installed"
     if x.dtype not in TYPES:

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from ..reference.ops import upsample_concat as reference
 from . import dispatch, native, triton
-from .checks import check_pixels, check_shape, check_together
+from .checks import check_pixels, check_shape, check_some, check_together
 from .registration import operator
 
 NAME = "upsample_concat"
@@ -36,9 +36,8 @@ def arguments(
     """The checked arguments, as the registered op takes them."""
     check_shape(NAME, "x", x, dict.fromkeys("BCHW"))
     check_pixels(NAME, x)
-    batch, channels, height, width = x.shape
-    if not channels:
-        raise ValueError(f"{NAME}: x must have at least one channel, got {tuple(x.shape)}")
+    batch, _, height, width = x.shape
+    check_some(NAME, "x", x, 1, "channel")
     check_shape(NAME, "skip", skip, {"B": batch, "D": None, "2H": 2 * height, "2W": 2 * width})
     check_together(NAME, x=x, skip=skip)
     if skip.dtype != x.dtype:

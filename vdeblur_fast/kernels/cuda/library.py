@@ -12,8 +12,9 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from ..capability import why_not_on
+
 TYPES = {torch.bfloat16: 1, torch.float16: 2}  # csrc/cuda/device.cuh, enum Type
-LEAST_CAPABILITY = (8, 0)
 
 
 @cache
@@ -41,8 +42,8 @@ def why_not(x: Tensor) -> str:
         return f"works on CUDA tensors, got {x.device}"
     if _load()[0] is None:
         return _load()[1]
-    if (found := torch.cuda.get_device_capability(x.device)) < LEAST_CAPABILITY:
-        return "needs a GPU of compute capability {}.{} or newer, got {}.{}".format(*LEAST_CAPABILITY, *found)
+    if too_old := why_not_on(x.device):
+        return too_old
     if x.dtype not in TYPES:
         return f"takes bfloat16 and float16, got {str(x.dtype).removeprefix('torch.')}"
     return ""

@@ -11,8 +11,13 @@ NAME = "spatial_squeeze"
 MOST_CHANNELS = 256
 
 
-def why_not(x: Tensor, *_: Any) -> list[str]:
-    return [f"takes up to {MOST_CHANNELS} channels, got {x.shape[2]}"] if x.shape[2] > MOST_CHANNELS else []
+def why_not(x: Tensor, weight: Tensor, *_: Any) -> list[str]:
+    channels = x.shape[2]
+    if channels > MOST_CHANNELS:
+        return [f"takes up to {MOST_CHANNELS} channels, got {channels}"]
+    if library.workspace_bytes(NAME, 1, channels, 1, weight.shape[0]) < 0:
+        return [f"{channels} channels do not fit into this GPU's shared memory"]
+    return []
 
 
 def launch(
