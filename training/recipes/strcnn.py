@@ -5,8 +5,9 @@ weights (Eq. 4); Adam, 1e-4 times 0.96 every 10,000 steps, 300,000 steps; blurry
 frames of a high-speed video every tau <= T < 2 tau. Ours: EMA, and the limit of the gradient's norm.
 
 `*-short` are recipes of ours for the same networks, made for a CPU or an hour of a GPU: short clips of which all frames
-are trained on, a start from the identity, slow where the picture itself passes, Muon, the Charbonnier loss, and batch
-norms that are scales and shifts alone, which takes 2 seconds a step where their statistics take 3.7 (two CPU cores).
+are trained on, a start from the identity, what the picture passes through held as it is, Muon whose kernels keep their
+mean and their size, the Charbonnier loss, and batch norms that are scales and shifts alone, which takes 2 seconds a
+step where their statistics take 3.7 (two CPU cores).
 """
 
 from dataclasses import replace
