@@ -91,7 +91,7 @@ def networks() -> list[str]:
 
 
 def build(name: str) -> nn.Module:
-    """A network by its name, with random weights, on the CPU, in float32.
+    """A network by its name, with random weights, on the CPU in float32, or as PyTorch's defaults say.
 
     Raises ValueError for a name that is not one of `networks()`.
     """
