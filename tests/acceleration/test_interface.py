@@ -31,6 +31,11 @@ class SizedUp(nn.Module):
         return self.up[1](self.up[0](x, output_size=[2 * x.shape[2], 2 * x.shape[3]]))
 
 
+def kinds(value: list[nn.Module] | torch.Tensor) -> str:
+    """What a case is called."""
+    return "-".join(type(layer).__name__ for layer in value) if isinstance(value, list) else ""
+
+
 @pytest.mark.parametrize(
     ("layers", "x"),
     [
@@ -46,7 +51,7 @@ class SizedUp(nn.Module):
         ([nn.MaxPool2d(2)], X),
         ([nn.AvgPool2d(2)], IMAGE),
     ],
-    ids=str,
+    ids=kinds,
 )
 @torch.no_grad()
 def test_a_picture_may_come_by_itself(layers, x):
@@ -87,7 +92,7 @@ def test_an_average_sees_its_own_channel_alone(order):
 @pytest.mark.parametrize(
     "layers",
     [[conv(stride=2), nn.ReLU()], [up(3), nn.ReLU()], [conv(), nn.ReLU(), conv(3)], [ResidualBlock(8)]],
-    ids=str,
+    ids=kinds,
 )
 def test_tangents_are_the_networks(layers):
     plain = nn.Sequential(*layers).eval().requires_grad_(False)
