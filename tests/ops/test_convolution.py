@@ -126,7 +126,7 @@ def test_convolution_on_every_kernel_of_triton(body, fences, sizes, adds, layout
 
 @pytest.mark.parametrize("body", ["triton"], indirect=True)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("sizes", [FEW[0], FEW[4], TILES[0], SIZES[8]], ids=["to few", "from few", "tiles", "finish"])
+@pytest.mark.parametrize("sizes", [FEW[3], FEW[4], TILES[0], SIZES[8]], ids=["to few", "from few", "tiles", "finish"])
 def test_a_bias_may_lie_as_it_likes_in_triton(body, fences, sizes, dtype):
     weight, bias, _, *inputs = given(*sizes, dtype=dtype)
     functions = [flat(function, sizes[-1]) for function in (convolution, reference.convolution)]

@@ -17,14 +17,17 @@ from .chains import chains, fuse_pairs, is_hooked, set_layers, twin
 from .folding import FoldedConv2d
 from .outside import layers_of, outside_of_blocks
 
-TYPES = (torch.float32, torch.bfloat16)
+
+def takes(dtype: torch.dtype) -> bool:
+    """Whether oneDNN convolves in this type here, fast or not: bfloat16 it refuses where the CPU has no AVX-512."""
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def can_fuse(*given: torch.Tensor) -> bool:
     """Whether those operators take it: batches and weights of one of these types, of which nothing must remember how it
     came about, for PyTorch has no gradients for them, and no tangents."""
     dtype = given[0].dtype
-    if dtype not in TYPES or any(x.dim() != 4 or x.dtype != dtype for x in given):
+    if not takes(dtype) or any(x.dim() != 4 or x.dtype != dtype for x in given):
         return False
     asked = torch.is_grad_enabled() and any(x.requires_grad for x in given)
     return not asked and forward_ad._current_level < 0
