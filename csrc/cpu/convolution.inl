@@ -150,8 +150,10 @@ void convolve_tiles(const ConvolutionPlan& k, int64_t first, int64_t end, float*
   const float* weights = k.weights;
   for (int64_t o = 0; o < k.columns; o += kBlock) {
     const int64_t step = std::min(kBlock, k.columns - o);
+    const int64_t wanted = k.op.sizes.upscale == 1 ? std::min(step, k.op.sizes.outputs - o) : step;
     for (int64_t f = 0; f < kAll; ++f, weights += inputs * step)
-      multiply(spectra + f * k.spectrum(), k.row(), end - first, inputs, weights, step, products + f * k.product());
+      multiply(spectra + f * k.spectrum(), k.row(), end - first, inputs, weights, step, wanted,
+               products + f * k.product());
     finish_tiles<P, kTile, T>(k, first, end, o, step, products);
   }
 }

@@ -111,7 +111,8 @@ inline void dense_layer(const Chunk& d, int64_t layer) {
   transform_pixels(d, inputs, spectra);
   const float* weights = k.packed + at.ready(layer);
   for (int64_t f = 0; f < kFrequencies; ++f, weights += inputs * filled)
-    multiply(spectra + f * k.spectrum(), row, tiles, inputs, weights, filled, products + f * k.product());
+    multiply(spectra + f * k.spectrum(), row, tiles, inputs, weights, filled, k.op.sizes.growth,
+             products + f * k.product());
   const float* const bias = k.packed + at.bias(layer);
   if (k.op.activation == Activation::gelu)
     finish_layer<Activation::gelu>(d, layer, bias, filled, products);
@@ -146,7 +147,8 @@ void fuse_pixels(const Chunk& d, const float* pixels, int64_t c, float* to) {
     for (int v = 0; v < NV; ++v) {
       const int64_t own = std::min<int64_t>(kWidth, d.k.op.x.channels - c - v * kWidth);
       float* const sum = to + i * filled + v * kWidth;
-      if (own > 0) store(sum, load(sum) + load_some(pixels + i * pixel + c + v * kWidth, own));
+      const float* const x = pixels + i * pixel + c + v * kWidth;
+      if (own > 0) store(sum, load(sum) + (own < kWidth ? load_some(x, own) : load(x)));
     }
 }
 
@@ -154,13 +156,14 @@ template <class T>
 void fuse(const Chunk& d) {
   const Frames& y = d.k.op.y;
   const int64_t filled = round_up(y.channels, kFill), width = d.width(), pixel = d.k.pixel();
+  const int64_t needed = round_up(y.channels, kWidth);
   constexpr int kRows = 6, kMost = kRegisters / 8;
   float* const line = d.scratch;
   for (int64_t i = 0; i < d.height(); ++i) {
     const float* const pixels = d.pixels(i, 0);
-    for (int64_t c = 0; c < filled; c += kMost * kWidth)
+    for (int64_t c = 0; c < needed; c += kMost * kWidth)
       for (int64_t p = 0; p < width; p += kRows) {
-        const int64_t now = std::min<int64_t>((filled - c) / kWidth, kMost);
+        const int64_t now = std::min<int64_t>((needed - c) / kWidth, kMost);
         const int64_t at = std::max<int64_t>(0, std::min(p, width - kRows));  // the last ones twice rather than fewer
         float* const to = line + at * filled + c;
         const float* const from = pixels + at * pixel;

@@ -160,12 +160,13 @@ void multiply_all(const float* spectra, int64_t row, int64_t tiles, int64_t inpu
   }
 }
 
-// As many rows as registers can hold: those of the results in three quarters of them.
+// As many rows as registers can hold: those of the results in three quarters of them. Of the `step` outputs that lie side
+// by side the first `outputs` are wanted.
 inline void multiply(const float* spectra, int64_t row, int64_t tiles, int64_t inputs, const float* weights,
-                     int64_t step, float* products) {
+                     int64_t step, int64_t outputs, float* products) {
   constexpr int kMost = kRegisters / 8;  // registers of outputs
-  for (int64_t o = 0; o < step;) {
-    const int64_t left = (step - o) / kWidth;
+  for (int64_t o = 0; o < outputs;) {
+    const int64_t left = divide_up(outputs - o, kWidth);
     const int64_t now = left >= kMost ? kMost : left;
     const float* const w = weights + o;
     float* const p = products + o;
