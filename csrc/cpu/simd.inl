@@ -65,6 +65,9 @@ constexpr int kWidth = VDEBLUR_WIDTH;
 VDEBLUR_INLINE V load_some(const float* p, int64_t count) {
 #if VDEBLUR_WIDTH == 16 && !defined(VDEBLUR_ON_HOST)
   return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p);
+#elif VDEBLUR_WIDTH == 8
+  static constexpr int32_t kLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_maskload_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + 8 - count)));
 #else
   float all[kWidth] = {};
   std::memcpy(all, p, sizeof(float) * count);
@@ -74,6 +77,20 @@ VDEBLUR_INLINE V load_some(const float* p, int64_t count) {
 VDEBLUR_INLINE void store_some(float* p, V v, int64_t count) {
 #if VDEBLUR_WIDTH == 16 && !defined(VDEBLUR_ON_HOST)
   _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), v);
+#elif VDEBLUR_WIDTH == 8  // in parts, for by a mask it takes some processors forty instructions
+  if (count == kWidth) return store(p, v);
+  __m128 part = _mm256_castps256_ps128(v);
+  if (count & 4) {
+    _mm_storeu_ps(p, part);
+    part = _mm256_extractf128_ps(v, 1);
+    p += 4;
+  }
+  if (count & 2) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), part);
+    part = _mm_movehl_ps(part, part);
+    p += 2;
+  }
+  if (count & 1) _mm_store_ss(p, part);
 #else
   float all[kWidth];
   store(all, v);
