@@ -1,10 +1,11 @@
 """The whole command on a whole clip: decoding, network and encoding, in frames a second and resident memory.
 
-python -m bench.command [run] [run-plain] [loop] [--frames 100] [--size 1280x720] [--network NAME] [--out bench/results]
+python -m bench.command [run] [run-plain] [loop] [--frames 100] [--size 1280x720] [--network NAME] [--precision fp32]
+                        [--out bench/results]
 
 run: `vdeblur run`. run-plain: the same with --no-accelerate. loop: `bench.plain_loop`, what somebody would write
 without the package's engine. Each is a process of its own, from its start to its end, on a clip made for it. Writes
-command-cpu.csv (or -gpu.csv); rows of others stay.
+command-cpu.csv (or -gpu.csv); rows of other networks, sizes and ways stay. All ways compute in the same precision.
 
 The parts are milliseconds for a frame, each alone: of the loop as it measures them itself, of the command measured
 afterwards. The command does them side by side, so its frame may take less than their sum.
@@ -22,13 +23,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.clip import make_clip
+from bench.plain_loop import PRECISIONS
+from bench.provenance import read_csv
 from bench.sizes import read_size
+from bench.told import check_folder, told
 from vdeblur_fast.cli.options import check_model, whole
 from vdeblur_fast.defaults import DEFAULT_NETWORK
-from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.errors import UserError
 
 WAYS = ("run", "run-plain", "loop")
+KEY = ("network", "width", "height", "way")
 PARTS = ("decode_ms", "network_ms", "encode_ms")
+LEAST_SIDE = 16  # pixels
 LEAST_PARTS = 24  # frames of which the command's parts are measured
 
 
@@ -41,6 +47,7 @@ class Clip:
     height: int
     frames: int
     network: str
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,11 @@ class Run:
 
 
 def words(way: str, clip: Clip, target: Path) -> list[str]:
+    precision = ["--precision", clip.precision]
     if way == "loop":
-        return ["-m", "bench.plain_loop", str(clip.path), str(target), clip.network]
+        return ["-m", "bench.plain_loop", str(clip.path), str(target), clip.network, *precision]
     plain = ["--no-accelerate"] if way == "run-plain" else []
-    return ["-m", "vdeblur_fast", "run", str(clip.path), str(target), "--model", clip.network, *plain]
+    return ["-m", "vdeblur_fast", "run", str(clip.path), str(target), "--model", clip.network, *precision, *plain]
 
 
 def run(arguments: list[str], threads: int) -> Run:
@@ -66,7 +74,12 @@ def run(arguments: list[str], threads: int) -> Run:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         began = time.perf_counter()
         process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            process.kill()
+            process.wait()
+            raise
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
@@ -84,7 +97,7 @@ def parts(way: str, clip: Clip, found: Run, folder: Path, threads: int) -> dict[
         return {part: own[part] for part in PARTS}
     from bench.command_parts import alone
 
-    return alone(clip.path, folder / "part.mp4", clip.network, way == "run", threads, LEAST_PARTS)
+    return alone(clip.path, folder / "part.mp4", clip.network, way == "run", clip.precision, threads, LEAST_PARTS)
 
 
 def measure(ways: list[str], clip: Clip, folder: Path, threads: int) -> list[dict[str, Any]]:
@@ -97,6 +110,7 @@ def measure(ways: list[str], clip: Clip, folder: Path, threads: int) -> list[dic
             {
                 "network": clip.network,
                 "way": way,
+                "precision": clip.precision,
                 "width": clip.width,
                 "height": clip.height,
                 "frames": clip.frames,
@@ -115,7 +129,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     first = rows[0]
     size = f"{first['width']}x{first['height']}"
     lines = [
-        f"{first['network']}, {first['frames']} frames of {size}, {first['threads']} threads",
+        f"{first['network']} in {first['precision']}, {first['frames']} frames of {size}, {first['threads']} threads",
         f"{'':10}{'seconds':>10}{'frames/s':>10}{'peak MiB':>10}{'decode ms':>11}{'network ms':>12}{'encode ms':>11}",
     ]
     for row in rows:
@@ -128,15 +142,21 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def execute(options: argparse.Namespace) -> None:
     width, height = read_size(options.size)
-    check_model(options.network)
+    if min(width, height) < LEAST_SIDE:
+        raise UserError(f"--size must have sides of at least {LEAST_SIDE} pixels, got {options.size}")
+    check_video_network(options.network)
     wrong = [way for way in options.ways if way not in WAYS]
     if wrong:
         raise UserError(f"there is no way {wrong[0]!r} to run it; name any of {', '.join(WAYS)}")
+    check_folder(options.out)
+    for path in options.out.glob("command-?pu.csv"):
+        read_csv(path, KEY)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clip = Clip(folder / "in.mp4", width - width % 2, height - height % 2, options.frames, options.network)
+        even = width - width % 2, height - height % 2
+        clip = Clip(folder / "in.mp4", *even, options.frames, options.network, options.precision)
         make_clip(clip.path, clip.width, clip.height, clip.frames)
-        rows = measure(options.ways, clip, folder, options.threads)
+        rows = measure(list(dict.fromkeys(options.ways)), clip, folder, options.threads)
     print(table(rows))
     save(rows, options.out)
 
@@ -144,25 +164,42 @@ def execute(options: argparse.Namespace) -> None:
 def save(rows: list[dict[str, Any]], folder: Path) -> None:
     import torch
 
-    from bench.provenance import kind, provenance, read_csv, version, write_csv
+    from bench.provenance import kind, provenance, version, write_csv
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     origin = provenance(device) | {"av": version("av")}
     path = folder / f"command-{kind(device)}.csv"
-    new = {row["way"] for row in rows}
-    write_csv(path, [*(row for row in read_csv(path) if row["way"] not in new), *(row | origin for row in rows)])
+    new = {key(row) for row in rows}
+    write_csv(path, [*(row for row in read_csv(path, KEY) if key(row) not in new), *(row | origin for row in rows)])
     print(f"written to {path}")
+
+
+def key(row: dict[str, Any]) -> tuple[str, ...]:
+    """What a row is of."""
+    return tuple(str(row[column]) for column in KEY)
+
+
+def check_video_network(name: str) -> None:
+    """Raises UserError for a network that does not exist, or takes no frames."""
+    import torch
+
+    from vdeblur_fast.engine import build_video_network
+
+    check_model(name)
+    with torch.device("meta"):  # which holds nothing
+        build_video_network(name)
 
 
 @told("bench.command")
 def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.command", description=__doc__.splitlines()[0])
-    cores = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    cores = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
     parser.add_argument("ways", nargs="*", metavar="WAY", default=WAYS, help=f"{', '.join(WAYS)}; all of them")
     parser.add_argument("--network", default=DEFAULT_NETWORK, metavar="NAME", help="(%(default)s)")
     parser.add_argument("--frames", type=whole("--frames", 1), default=100, metavar="N", help="(%(default)s)")
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="(%(default)s)")
-    parser.add_argument("--threads", type=whole("--threads", 1), default=cores, metavar="N", help="(%(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of all ways (%(default)s)")
+    parser.add_argument("--threads", type=whole("--threads", 1, 1024), default=cores, metavar="N", help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the CSV")
     execute(parser.parse_args(arguments))
 

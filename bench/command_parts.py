@@ -11,7 +11,9 @@ from vdeblur_fast import Deblurrer
 from vdeblur_fast.video import open_reader, open_writer
 
 
-def alone(source: Path, target: Path, network: str, accelerate: bool, threads: int, most: int) -> dict[str, float]:
+def alone(
+    source: Path, target: Path, network: str, accelerate: bool, precision: str, threads: int, most: int
+) -> dict[str, float]:
     """Milliseconds for a frame of `source`, over its first `most` frames; `target` is written and removed."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
@@ -24,7 +26,7 @@ def alone(source: Path, target: Path, network: str, accelerate: bool, threads: i
     writer.close()
     encoded = time.perf_counter()
     target.unlink()
-    deblurrer = Deblurrer(filled(network), accelerate=accelerate)
+    deblurrer = Deblurrer(filled(network), accelerate=accelerate, precision=precision)
     reach = deblurrer.network.past + deblurrer.network.future + 1
     for frame in frames[:reach]:  # the first ones compute what later ones find ready
         deblurrer.push(frame.image)

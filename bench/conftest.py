@@ -10,8 +10,11 @@ import pytest
 
 from bench.provenance import write_csv
 from bench.side_by_side import ROWS, lines
+from bench.told import check_file
+from vdeblur_fast.errors import UserError
 
 HERE = Path(__file__).parent
+ONLY_BENCHMARKS: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -20,11 +23,29 @@ def pytest_addoption(parser):
     group.addoption("--benchmark-csv", metavar="PATH", help="also write the comparison to this file")
 
 
+def pytest_configure(config):
+    if not config.getoption("--benchmark"):
+        return
+    if getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None):
+        raise pytest.UsageError("--benchmark cannot be shared out among workers, who would time each other; drop -n")
+    if path := config.getoption("--benchmark-csv"):
+        try:
+            check_file(Path(path), "--benchmark-csv")
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("--benchmark")
     kept = [item for item in items if (HERE in Path(item.fspath).parents) == wanted]
+    config.stash[ONLY_BENCHMARKS] = bool(items) and not kept and not wanted
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def pytest_report_collectionfinish(config):
+    if config.stash.get(ONLY_BENCHMARKS, False):
+        return "these are benchmarks, which run with --benchmark: `pytest --benchmark FILE`"
 
 
 @pytest.fixture

@@ -4,13 +4,16 @@ python -m bench.costs comparators | mmp-rnn | gsta-net | strcnn | david
                       [--only NETWORK ...] [--quick] [--out bench/results]
 
 Writes <tables>-cpu.csv (or -gpu.csv); with --only, rows of other networks stay. A frame in the middle of a video, with
-random weights, which times do not depend on; in plain PyTorch ("eager") and accelerated ("ours"), taking turns.
+random weights, which times do not depend on; in plain PyTorch ("eager") and accelerated ("ours"), taking turns. Eager
+runs in both memory layouts, and the faster one is what counts; ours has its own. All frames of a window differ.
 Comparators have no fused blocks; theirs is what `accelerate` does for any network. The matrix product whose speed is
 the limit takes its turns with them, for a machine that slows down slows all. Peak memory: what a call holds at most
 beyond the weights and the stream's state.
 """
 
 import argparse
+import copy
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,7 +29,9 @@ from bench.harness import DEVICE
 from bench.memory_use import peak_bytes
 from bench.provenance import kind, provenance, read_csv, write_csv
 from bench.timing import take_turns
+from bench.told import check_folder, told
 from vdeblur_fast import accelerate
+from vdeblur_fast.errors import UserError
 from vdeblur_fast.reference.networks import VideoNetwork
 
 # On a CPU all networks get the same small frame, whose sides are multiples of 64 as CDVD-TSP likes them.
@@ -35,6 +40,8 @@ QUICK = 4  # times smaller each way
 PRODUCT = 2048 if DEVICE == "cpu" else 8192
 FACTOR = torch.randn(PRODUCT, PRODUCT, device=DEVICE)
 SECONDS, QUICK_SECONDS = 1.0, 0.2
+KEY = "network", "how"
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,18 @@ def work(network: nn.Module, frame: torch.Tensor, encoding: bool) -> Callable[[]
     """What is done for a frame in the middle of a video."""
     if encoding:
         return partial(network.encode, frame)
-    return network.steady_frame(frame) if isinstance(network, VideoNetwork) else partial(network, frame)
+    return steady_frame(network, frame) if isinstance(network, VideoNetwork) else partial(network, frame)
+
+
+def steady_frame(network: VideoNetwork, frame: torch.Tensor) -> Callable[[], Any]:
+    """As the network's own, but of frames that move, so that no cache holds one that stands for all of a window."""
+    entries, before = [], None
+    for shift in range(network.past + 1 + network.future):
+        moved = torch.empty_like(frame).copy_(frame.roll(shift, -1))  # in the frame's memory order
+        entry, before = network.encode(moved, before)
+        entries.append(entry)
+    _, memory = network.decode(entries)
+    return lambda: (network.encode(frame, before), network.decode(entries, memory))
 
 
 @torch.inference_mode()
@@ -96,10 +114,14 @@ def measure(subject: Subject, seconds: float) -> list[dict[str, Any]]:
     torch.manual_seed(0)
     encoding = isinstance(subject, EncodingAlone)
     plain = subject.build().to(DEVICE)
-    networks = {"eager": plain, "ours": accelerate(plain, "fp32")}
     frame = torch.rand(1, 3, height, width, device=DEVICE)
-    works = {how: work(network, frame, encoding) for how, network in networks.items()}
+    works = {"ours": work(accelerate(plain, "fp32"), frame, encoding)}
+    for name, layout in LAYOUTS.items():
+        copied = copy.deepcopy(plain).to(memory_format=layout)
+        works[name] = work(copied, frame.contiguous(memory_format=layout), encoding)
     times = take_turns(works | {"product": product}, seconds)
+    layout = min(LAYOUTS, key=lambda name: times[name].median_ms)
+    times["eager"], works = times[layout], {"eager": works[layout], "ours": works["ours"]}
     peaks = {how: peak_bytes(function, DEVICE) / 2**20 for how, function in works.items()}
     counted = count(subject.build(), width, height, gmacs.BATCH_NORM.get(subject.network, 2))
     speed = 2 * PRODUCT**3 / times["product"].median_ms  # operations a millisecond, while they took turns
@@ -110,6 +132,7 @@ def measure(subject: Subject, seconds: float) -> list[dict[str, Any]]:
             "frames": "" if subject.frames is None else subject.frames,
             "part": "encoding" if encoding else "frame",
             "how": how,
+            "layout": layout if how == "eager" else "",
             "width": width,
             "height": height,
             "params": counted.params,
@@ -127,7 +150,8 @@ def measure(subject: Subject, seconds: float) -> list[dict[str, Any]]:
     ]
 
 
-def main(arguments: list[str] | None = None) -> None:
+@told("bench.costs")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.costs", description=__doc__.splitlines()[0])
     parser.add_argument("tables", choices=TABLES, help="which paper's networks")
     parser.add_argument("--only", nargs="+", metavar="NETWORK", help="of them, only these")
@@ -135,10 +159,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the CSV")
     options = parser.parse_args(arguments)
     path = options.out / f"{options.tables}-{kind(DEVICE)}.csv"
-    subjects = [s for s in TABLES[options.tables] if not options.only or s.network in options.only]
-    order = [subject.network for subject in TABLES[options.tables]]
-    again = {subject.network for subject in subjects}
-    rows = [row for row in read_csv(path) if row["network"] in order and row["network"] not in again]
+    order = list(dict.fromkeys(subject.network for subject in TABLES[options.tables]))
+    again = options.only or order
+    if unknown := [name for name in again if name not in order]:
+        raise UserError(f"--only {unknown[0]}: not a network of {options.tables}; name any of {', '.join(order)}")
+    check_folder(options.out)
+    rows = [row for row in read_csv(path, KEY) if row["network"] in order and row["network"] not in again]
+    subjects = [subject for subject in TABLES[options.tables] if subject.network in again]
     for subject in subjects:
         if options.quick:
             subject = replace(subject, size=(subject.size[0] // QUICK, subject.size[1] // QUICK))
@@ -150,4 +177,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

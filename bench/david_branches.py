@@ -7,11 +7,18 @@ the same.
 """
 
 import argparse
+import sys
 import time
 
 import torch
 
+from bench.sizes import MOST
+from bench.told import told
 from vdeblur_fast import build
+from vdeblur_fast.cli.options import check_model, whole
+from vdeblur_fast.device import choose_device
+from vdeblur_fast.errors import UserError
+from vdeblur_fast.reference.networks.david import DAVID
 
 SIDES = (16, 32, 48, 64, 96, 128, 192)
 
@@ -37,15 +44,23 @@ def measure(network, side: int, repeats: int) -> dict[bool, float]:
     return best
 
 
-def main(arguments: list[str] | None = None) -> None:
+@told("bench.david_branches")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.david_branches", description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="david")
-    parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--network", default="david", metavar="NAME", help="david or david-small (%(default)s)")
+    parser.add_argument("--sides", type=whole("--sides", 1, MOST), nargs="+", default=SIDES, metavar="PIXELS")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    parser.add_argument("--repeats", type=whole("--repeats", 1), default=5, metavar="N", help="(%(default)s)")
     options = parser.parse_args(arguments)
-    network = build(options.network).eval().to(options.device, memory_format=torch.channels_last)
-    where = torch.cuda.get_device_name() if options.device == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    device = choose_device(options.device)
+    check_model(options.network)
+    network = build(options.network)
+    if not isinstance(network, DAVID) or len(network.levels) * len(network.scales) < 2:
+        raise UserError(f"--network {options.network} has no nets to run in lockstep; choose david or david-small")
+    if odd := [side for side in options.sides if side % network.multiple]:
+        raise UserError(f"--sides {odd[0]}: {options.network} takes multiples of {network.multiple}; name one")
+    network = network.eval().to(device, memory_format=torch.channels_last)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     print(f"{options.network}, float32, {where}, torch {torch.__version__}")
     print(f"{'frame':>9}{'one after another, ms':>24}{'lockstep, ms':>15}{'gain':>8}")
     for side in options.sides:
@@ -56,4 +71,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ python -m bench.gmacs --ship    # writes down what `vdeblur models` says, after 
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -13,8 +14,11 @@ from torch import nn
 
 from bench.counting import count
 from bench.provenance import provenance, write_csv
+from bench.sizes import MOST, fitting
+from bench.told import check_file, told
 from vdeblur_fast import build, networks
 from vdeblur_fast.cli import models
+from vdeblur_fast.cli.options import whole
 from vdeblur_fast.reference.comparators import COMPARATORS, PWCNet
 from vdeblur_fast.reference.networks.registry import MMP_RNN_SIZES
 
@@ -86,9 +90,13 @@ def deviation(found: float, printed: float | None) -> float | None:
 
 
 def row(name: str, width: int, height: int) -> dict:
+    """width, height: rounded up where the network takes multiples only; the note says so."""
     with torch.device("meta"):
         network = make(name)
-    counted = count(network, width, height, BATCH_NORM.get(name, 2))
+    size = fitting(network, width, height)
+    counted = count(network, *size, BATCH_NORM.get(name, 2))
+    rounded = "" if size == (width, height) else f"of {size[0]}x{size[1]}, which it is padded to"
+    note = NOTES.get(name) or next((note for start, note in FAMILIES.items() if name.startswith(start)), "")
     params, gmacs = PAPER.get(name, (None, None)) if (width, height) == (1280, 720) else (None, None)
     return {
         "network": name,
@@ -100,7 +108,7 @@ def row(name: str, width: int, height: int) -> dict:
         "paper_gmacs": gmacs,
         "deviation_percent": deviation(counted.paper_gmacs, gmacs),
         "true_gmacs": round(counted.true_gmacs, 3),
-        "note": NOTES.get(name) or next((note for start, note in FAMILIES.items() if name.startswith(start)), ""),
+        "note": "; ".join(filter(None, (rounded, note))),
     }
 
 
@@ -134,10 +142,11 @@ def ship() -> None:
     models.COUNTS.write_text("{\n" + ",\n".join(counts) + "\n}\n", encoding="utf-8")
 
 
-def main(arguments: list[str] | None = None) -> None:
+@told("bench.gmacs")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.gmacs", description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=720)
+    parser.add_argument("--width", type=whole("--width", 1, MOST), default=1280, help="(%(default)s)")
+    parser.add_argument("--height", type=whole("--height", 1, MOST), default=720, help="(%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument("--ship", action="store_true", help="write the counts that `vdeblur models` shows")
@@ -145,6 +154,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.ship:
         ship()
         return
+    if options.csv:
+        check_file(options.csv, "--csv")
     rows = [row(name, options.width, options.height) for name in (*networks(), *COMPARATORS)]
     if options.csv:
         write_csv(options.csv, [r | {"tables": " ".join(map(str, r["tables"]))} | provenance("cpu") for r in rows])
@@ -158,4 +169,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

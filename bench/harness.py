@@ -23,6 +23,8 @@ from vdeblur_fast.device import cpu_is_fast_at
 SECONDS_EACH = 1.0
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TYPES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+# Those that this machine multiplies in. PyTorch emulates the others, and a factor over an emulation says nothing.
+MEASURED = {dtype: name for dtype, name in TYPES.items() if DEVICE != "cpu" or cpu_is_fast_at(name)}
 
 
 @dataclass(frozen=True)

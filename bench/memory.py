@@ -24,8 +24,9 @@ from bench.page import attention
 from bench.page.document import markdown, write_figures
 from bench.page.figures import attention_memory
 from bench.page.results import Results
-from bench.provenance import kind, provenance, write_csv
-from vdeblur_fast.errors import UserError, told
+from bench.provenance import kind, provenance, read_csv, write_csv
+from bench.told import check_folder, told
+from vdeblur_fast.errors import UserError
 from vdeblur_fast.modules import GSTA
 from vdeblur_fast.reference.modules.gsta import GSTA as ReferenceGSTA
 from vdeblur_fast.reference.modules.non_local import NonLocal
@@ -120,8 +121,12 @@ def main(arguments: list[str] | None = None) -> int | None:
     if options.network:
         memory_of_network.report(options)
         return 0
-    if options.budget or options.snapshot:
-        raise UserError("--budget and --snapshot are about one network; name it with --network")
+    alone = {name: getattr(options, name) for name in ("size", "frames", "budget", "snapshot")}
+    given = [f"--{name}" for name, value in alone.items() if value] + ["--no-accelerate"] * (not options.accelerate)
+    if given:
+        raise UserError(f"{' and '.join(given)}: of one network only; name it with --network")
+    check_folder(options.out)
+    read_csv(options.out / f"gsta-memory-{kind(DEVICE)}.csv", ("patch", "form"))  # no other's file is replaced
     print(measure(options.sizes, options.out), end="")
 
 

@@ -15,6 +15,7 @@ from bench.sizes import read_size
 from vdeblur_fast.cli.options import check_model, whole
 from vdeblur_fast.errors import UserError
 
+SIZE = "1280x720"
 PARTS = {
     "weights": "packed copies for fused kernels included",
     "state": "what frames leave to later ones",
@@ -27,7 +28,7 @@ REST = {"cpu": "Python, PyTorch, scratch of libraries", "cuda": "taken from the 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("memory of one network, instead of the table").add_argument
     add("--network", metavar="NAME", help="whose memory; `vdeblur models` lists them")
-    add("--size", default="1280x720", metavar="WxH", help="of the frames (%(default)s)")
+    add("--size", metavar="WxH", help=f"of the frames ({SIZE})")
     add("--frames", type=whole("--frames", 1), metavar="N", help="how long the video is (until the peak is reached)")
     add("--budget", metavar="4GiB", help="also find the largest frame that takes no more than this")
     add("--snapshot", type=Path, metavar="FILE", help="on a GPU: write PyTorch's snapshot, for pytorch.org/memory_viz")
@@ -51,7 +52,9 @@ def read_request(options: argparse.Namespace) -> Request:
     if options.snapshot and not options.snapshot.parent.is_dir():
         raise UserError(f"--snapshot: the folder {options.snapshot.parent} does not exist; make it first")
     frames = options.frames or network.past + network.future + 3
-    return Request(options.network, *read_size(options.size), frames, device, options.accelerate, options.snapshot)
+    return Request(
+        options.network, *read_size(options.size or SIZE), frames, device, options.accelerate, options.snapshot
+    )
 
 
 def text(request: Request, peak: Peak, parts: Breakdown) -> str:

@@ -1,12 +1,16 @@
 """Where a figure comes from, its machine, versions, commit and command, and the CSV files that say so in every row."""
 
 import csv
+import os
 import platform
 import subprocess
 import sys
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from vdeblur_fast.errors import UserError
 
 # The columns that say where a row comes from, and `threads`, which measurements add
 ORIGIN = ("threads", "commit", "device", "torch", "triton", "python", "command")
@@ -66,9 +70,14 @@ def hardware(device: str) -> str:
 def command(words: list[str] | None = None) -> str:
     """What was typed, without the folders of this machine."""
     arguments = (sys.orig_argv if words is None else words)[1:]
-    names = [Path(word).name if Path(word).is_absolute() else word for word in arguments]
+    names = list(map(_without_folders, arguments))
     script = bool(arguments) and Path(arguments[0]).is_absolute()  # `pytest` and its like, which python runs
     return " ".join(names if script else ["python", *names])
+
+
+def _without_folders(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if Path(value).is_absolute() else value)
 
 
 def kind(device: str) -> str:
@@ -77,17 +86,36 @@ def kind(device: str) -> str:
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes rows, whose columns may differ; the file is the old one until the new one is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: f"{v:.9g}" if isinstance(v, float) else v for name, v in row.items()})
+    path = path.resolve()  # a link stays one
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns(rows), lineterminator="\n")
+            writer.writeheader()
+            for row in rows:
+                writer.writerow({name: f"{v:.9g}" if isinstance(v, float) else v for name, v in row.items()})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a file; none if it is not there."""
+def columns(rows: list[dict[str, Any]]) -> list[str]:
+    """Of all rows; those that only some have stand where the longest has them."""
+    return list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
+
+
+def read_csv(path: Path, needs: Collection[str] = ()) -> list[dict[str, str]]:
+    """The rows of a file; none if it is not there. Raises UserError where it lacks columns that it needs to have."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), set(reader.fieldnames or needs)
+    except (UnicodeDecodeError, csv.Error):
+        rows, names = [], set()
+    if not names >= set(needs) or any(None in row for row in rows):
+        raise UserError(f"{path} is not a file of these measurements; move it away, or choose another folder")
+    return rows

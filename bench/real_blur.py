@@ -24,10 +24,11 @@ import numpy as np
 from skimage.measure import blur_effect
 from tqdm import tqdm
 
+from bench.told import check_folder, told
 from vdeblur_fast import Deblurrer
 from vdeblur_fast.cli.options import check_model, ensemble, strength, whole
 from vdeblur_fast.defaults import DEFAULT_NETWORK
-from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.errors import UserError
 from vdeblur_fast.video import open_reader
 
 NEIGHBOURS = np.ones((5, 5), np.uint8)
@@ -107,6 +108,15 @@ def sharpened(path: Path, engine: Deblurrer, start: float, frames: int) -> tuple
     return before, after
 
 
+def check_names(clips: list[Path]) -> None:
+    """Raises UserError where two clips would have the same picture."""
+    seen: dict[str, Path] = {}
+    for clip in clips:
+        other = seen.setdefault(clip.name, clip)
+        if other is not clip:
+            raise UserError(f"{other} and {clip} would both be {clip.name}.png; rename one, or measure one at a time")
+
+
 @told("bench.real_blur")
 def main(argv: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.real_blur", description=__doc__)
@@ -124,7 +134,8 @@ def main(argv: list[str] | None = None) -> int | None:
     add("--json", action="store_true")
     options = parser.parse_args(argv)
     check_model(options.model)
-    options.out.mkdir(parents=True, exist_ok=True)
+    check_names(options.clips)
+    check_folder(options.out)
     given = {name: getattr(options, name) for name in ("strength", "shrink", "ensemble")}
     engine = Deblurrer(options.model, options.weights, **given)
     found = []

@@ -23,7 +23,8 @@ from pathlib import Path
 from bench.page import attention, figures, growth, papers, readme, rivals, side_by_side, worst
 from bench.page.document import Block, Heading, Text, html_page, markdown, write_figures
 from bench.page.results import Results
-from bench.provenance import command
+from bench.provenance import command, read_csv
+from bench.told import check_folder, told
 
 ROOT = Path(__file__).parent.parent
 RESULTS, QUICK = Path("bench/results"), Path("build/bench")
@@ -54,6 +55,15 @@ PARTS = [
     Part("-m bench.rivals --out {out}"),
     Part("-m bench.command --out {out}", quick="--frames 12 --size 320x180"),
 ]
+# Files of a kind of device, and what tells them from others of the same name
+NEEDED = {
+    **dict.fromkeys(("comparators", "mmp-rnn", "gsta-net", "strcnn", "david"), ("network", "how", "median_ms")),
+    "scaling": ("axis", "series", "x", "median_ms"),
+    "gsta-memory": ("patch", "form", "gb"),
+    "rivals": ("network", "contender", "median_ms"),
+    "command": ("network", "way", "seconds"),
+    "agreement": ("of", "ratio"),
+}
 # What the page says of each kind of device, in this order
 SECTIONS: list[Callable[[Results], list[Block]]] = [
     worst.spread,
@@ -113,7 +123,8 @@ def write(out: Path, blocks: list[Block]) -> None:
     (out / "report.html").write_text(html_page(blocks, TITLE), encoding="utf-8")
 
 
-def main(arguments: list[str] | None = None) -> None:
+@told("bench.report")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__.splitlines()[0])
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="smaller and rougher, in five minutes")
@@ -124,6 +135,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     out = options.out or (ROOT / (QUICK if options.quick else RESULTS))
+    check_folder(out)
+    for kind in DEVICES:
+        for name, columns in NEEDED.items():
+            read_csv(out / f"{name}-{kind}.csv", columns)
+    read_csv(out / "gmacs.csv", ("network", "true_gmacs"))
     if options.readme:
         file = ROOT / "README.md"
         file.write_text(readme.rewrite(file.read_text(encoding="utf-8"), Results(out, "cpu")), encoding="utf-8")
@@ -136,4 +152,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -69,11 +69,12 @@ def sentence(theirs: Mapping[str, float], own: Mapping[str, float], lead: float)
     their, our = by_kind(theirs), by_kind(own)
     decides = max(their, key=lambda what: our[what] - their[what])
     slowest = max((operator for operator in own if kind(operator) == decides), key=own.get, default="nothing")
-    return (
-        f"{1 / lead - 1:.0%} faster than ours: "
-        + " and ".join(f"{what} take it {their[what]:.0f} ms and us {our[what]:.0f}" for what in their)
-        + f", so {decides} decide, most of ours in {slowest} ({own.get(slowest, 0):.0f} ms)"
-    )
+    if our[decides] > their[decides]:
+        verdict = f"so {decides} decide, most of ours in {slowest} ({own.get(slowest, 0):.0f} ms)"
+    else:
+        verdict = "and the profile does not show why"
+    halves = " and ".join(f"{what} take it {their[what]:.0f} ms and us {our[what]:.0f}" for what in their)
+    return f"{1 / lead - 1:.0%} faster than ours: {halves}, {verdict}"
 
 
 def why_ours_loses(job: Job, calls: Mapping[str, Call], times: Mapping[str, Spread]) -> dict[str, str]:

@@ -24,16 +24,17 @@ from bench.counting import count
 from bench.filled import filled
 from bench.harness import DEVICE, Case, copy_bandwidth, gate, matmul_peak
 from bench.provenance import provenance, read_csv, version, write_csv
-from bench.sizes import read_size
+from bench.sizes import fitting, read_size
 from bench.step import Step, steady, without_choice
 from bench.timing import Spread, take_turns
+from bench.told import check_folder, told
 from vdeblur_fast import accelerate, build, keep_memory
 from vdeblur_fast.cli.options import check_model, whole
-from vdeblur_fast.errors import UserError, told
+from vdeblur_fast.errors import UserError
 
 NETWORKS = ["mmp-rnn-tiny", "mmp-rnn-a3b4c16", "estrnn-c70b7", "strcnn-dtb", "gsta-net-small", "david-small"]
 SIZE, SMALLER = (640, 360), {"david-small": (320, 180)}  # where another engine takes seconds for a frame
-FILE = "rivals-cpu.csv"
+FILE, KEY = "rivals-cpu.csv", ("network", "width", "height")
 SECONDS, QUICK_SECONDS = 2.0, 0.2  # of measuring, for one contender
 QUICK_SIZE, QUICK_WITHOUT = (320, 180), ("torch.compile, max-autotune",)
 NEEDS = "`pip install 'vdeblur-fast[bench]'`"
@@ -45,12 +46,6 @@ def make_job(name: str, size: tuple[int, int], threads: int) -> Job:
     frames = torch.rand(network.past + network.future + 2, 3, size[1], size[0])
     networks, moment = without_choice(network, [accelerate(network, "fp32")], steady(network, frames))
     return Job(*(Step(each, moment) for each in networks), threads)
-
-
-def friendly(name: str, size: tuple[int, int]) -> tuple[int, int]:
-    """The size, rounded up to what the network can take."""
-    multiple = build(name).multiple
-    return tuple(-(-side // multiple) * multiple for side in size)
 
 
 def check(name: str, call: Call, job: Job) -> float:
@@ -91,7 +86,7 @@ def prepared(job: Job, without: Collection[str] = ()) -> tuple[dict[str, Call], 
 @torch.no_grad()
 def measure(name: str, size: tuple[int, int], threads: int, quick: bool) -> list[dict[str, Any]]:
     """A row for each contender."""
-    width, height = size = friendly(name, size)
+    width, height = size = fitting(build(name), *size)
     keep_memory()
     torch.set_num_threads(threads)
     job = make_job(name, size, threads)
@@ -156,11 +151,13 @@ def run(options: argparse.Namespace) -> None:
         if not hasattr(build(name), "encode"):
             raise UserError(f"{name} does not turn frames into frames; choose one of {', '.join(NETWORKS)}")
     path = options.out / FILE
+    check_folder(options.out)
+    read_csv(path, KEY)
     for name in networks:
         rows = measure(name, size or SMALLER.get(name, SIZE), options.threads, options.quick)
         print(table(rows), flush=True)
-        new = name, str(rows[0]["width"]), str(rows[0]["height"])
-        kept = [row for row in read_csv(path) if (row["network"], row["width"], row["height"]) != new]
+        new = [str(rows[0][column]) for column in KEY]
+        kept = [row for row in read_csv(path, KEY) if [row[column] for column in KEY] != new]
         write_csv(path, [*kept, *rows])
 
 

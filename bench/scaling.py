@@ -9,6 +9,7 @@ foretell.
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,8 @@ from bench.memory_use import peak_bytes
 from bench.provenance import kind, provenance, read_csv, write_csv
 from bench.series import Point, Series, all_series, label, place
 from bench.timing import take_turns
+from bench.told import check_folder, told
+from vdeblur_fast.errors import UserError
 
 AXES = ("pixels", "frames", "channels", "batch", "threads")
 MOST_SECONDS, QUICK_MOST = 8.0, 0.5  # for one call
@@ -81,7 +84,8 @@ def series_of(row: dict[str, Any]) -> tuple[str, str]:
     return row["axis"], row["series"]
 
 
-def main(arguments: list[str] | None = None) -> None:
+@told("bench.scaling")
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__.splitlines()[0])
     parser.add_argument("--axes", nargs="+", choices=AXES, default=AXES, help="what grows")
     parser.add_argument("--only", default="", metavar="TEXT", help="only series with this in their name")
@@ -89,10 +93,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the CSV")
     options = parser.parse_args(arguments)
     path = options.out / f"scaling-{kind(DEVICE)}.csv"
-    wanted = [each for each in all_series() if each.axis in options.axes and options.only in each.name]
+    known = [each for each in all_series() if each.axis in options.axes]
+    wanted = [each for each in known if options.only in each.name]
+    if not wanted:
+        names = "; ".join(dict.fromkeys(each.name for each in known))
+        raise UserError(f"--only {options.only}: in the name of no series; take a part of any of {names}")
+    check_folder(options.out)
     order = [(each.axis, each.name) for each in all_series()]
     again = {(each.axis, each.name) for each in wanted}
-    rows = [row for row in read_csv(path) if series_of(row) in set(order) - again]
+    rows = [row for row in read_csv(path, ("axis", "series")) if series_of(row) in set(order) - again]
     effort = (QUICK_SECONDS, QUICK_MOST) if options.quick else (SECONDS, MOST_SECONDS)
     for series in wanted:
         found = measure(series, *effort)
@@ -103,4 +112,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from bench.counting import count
-from bench.harness import DEVICE, TYPES, Case
+from bench.harness import DEVICE, MEASURED, Case
 from bench.step import Step, steady
 from vdeblur_fast import accelerate, build, keep_memory
-from vdeblur_fast.device import cpu_is_fast_at
 
 ON_CPU = [
     (name, 640, 360) for name in ("mmp-rnn-tiny", "mmp-rnn-a3b4c16", "estrnn-c70b7", "strcnn-dtb", "gsta-net-small")
@@ -32,7 +31,6 @@ ON_GPU = [
         "david-small",
     )
 ]
-PRECISIONS = [name for name in TYPES.values() if DEVICE == "cuda" or cpu_is_fast_at(name)]
 
 
 def exactly(network: torch.nn.Module, moment: tuple) -> Callable[..., tuple[torch.Tensor, ...]]:
@@ -51,7 +49,7 @@ def exactly(network: torch.nn.Module, moment: tuple) -> Callable[..., tuple[torc
     return call
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", MEASURED.values())
 @pytest.mark.parametrize(("name", "width", "height"), ON_CPU if DEVICE == "cpu" else ON_GPU)
 @torch.no_grad()
 def test_network(compare, name: str, width: int, height: int, precision: str):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.harness import DEVICE, TYPES, Case
+from bench.harness import DEVICE, MEASURED, Case
 from vdeblur_fast.ops import upsample_concat
 from vdeblur_fast.reference import ops as reference
 
@@ -11,7 +11,7 @@ from vdeblur_fast.reference import ops as reference
 SIZES = [(32, 16, 360, 640), (64, 32, 180, 320), (128, 64, 90, 160), (32, 16, 720, 1280)]
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=TYPES.get)
+@pytest.mark.parametrize("dtype", MEASURED, ids=MEASURED.get)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "c{}-{}-{}x{}".format(*size[:2], size[3], size[2]))
 def test_upsample_concat(compare, size, dtype):
     torch.manual_seed(0)
@@ -19,6 +19,6 @@ def test_upsample_concat(compare, size, dtype):
     x = torch.randn(1, channels, height // 2, width // 2, device=DEVICE).to(dtype)
     skip = torch.randn(1, others, height, width, device=DEVICE).to(dtype)
     x, skip = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, skip))
-    name = f"upsample_concat c{channels}-{others}-{width}x{height}-{TYPES[dtype]}"
+    name = f"upsample_concat c{channels}-{others}-{width}x{height}-{MEASURED[dtype]}"
     moved = x.nbytes + skip.nbytes * (1 + (channels + others) / others)
     compare(Case(name, upsample_concat, reference.upsample_concat, (x, skip), moved, 0))

@@ -22,8 +22,9 @@ def slower(row: Row) -> str | None:
     gain = value(row, "times_faster")
     if gain is None or gain >= 1:
         return None
+    times = f"{gain:.2f}" if gain < 0.995 else f"{gain:.3f}"
     reason = next((why for name, why in REASONS.items() if row["name"].startswith(name)), "why is not known")
-    return f"`{row['name']}`: ours is slower, {gain:.2f} times as fast; {reason}."
+    return f"`{row['name']}`: ours is slower, {times} times as fast; {reason}."
 
 
 def cells(row: Row) -> list[str]:

@@ -161,6 +161,7 @@ struct Tile {
 // Whether a tile may be read again and again where it lies: not where so many channels share their place in the second
 // cache, whose sets come round every 128 KiB, that they drive each other out.
 inline bool spread_out(const Frames& f) {
+  if (f.channel_stride == 0) return true;  // one channel for all
   constexpr int64_t kRound = 128 << 10, kWays = 8;
   const int64_t bytes = f.channel_stride * 4, apart = std::min(bytes & -bytes, kRound);
   return f.channels <= kRound / apart * kWays;

@@ -13,8 +13,9 @@ constexpr int kWidePatch = 8;  // ... where results are rounded to bfloat16
 constexpr int64_t kRun = 32;  // products added up in one go
 
 // Points at which the polynomials are evaluated: 0, some numbers with both signs, and infinity. With these the error of
-// float32 with patches of 6x6 is less than twice that of the direct sum; with 1 and 2, which are usual, it is eight times as
-// large. With patches of 8x8 it is seven times as large, a thousandth of what rounding to bfloat16 adds.
+// float32 with patches of 6x6, of numbers of one size, is about twice that of the direct sum at most; with 1 and 2, which
+// are usual, it is eight times as large. With patches of 8x8 it is seven times as large, a thousandth of what rounding to
+// bfloat16 adds.
 template <int kPatch>
 struct Points;
 template <>

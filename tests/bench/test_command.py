@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench import command
+from bench import command, plain_loop
 from bench.clip import make_clip
 from bench.provenance import read_csv
 from vdeblur_fast.errors import UserError
@@ -26,6 +26,7 @@ def test_a_small_clip_goes_all_ways(tmp_path, capsys):
     assert command.main(arguments) == 0
     rows = {row["way"]: row for row in read_csv(next(tmp_path.glob("command-*.csv")))}
     assert list(rows) == ["run", "loop"]
+    assert {row["precision"] for row in rows.values()} == {"fp32"}
     for row in rows.values():
         assert (row["width"], row["height"], row["frames"]) == ("64", "64", "22")
         assert float(row["frames_per_second"]) == pytest.approx(22 / float(row["seconds"]), rel=1e-3)
@@ -34,6 +35,43 @@ def test_a_small_clip_goes_all_ways(tmp_path, capsys):
         assert row["commit"]
         assert row["device"]
     assert "22 frames of 64x64" in capsys.readouterr().out
+
+
+def test_rows_of_other_networks_and_sizes_stay(tmp_path):
+    old = {"network": "a", "width": 64, "height": 48, "way": "run", "frames": 5}  # of before there was a precision
+    for row in (old, old | {"network": "b"}, old | {"width": 32}, old | {"precision": "bf16"}):
+        command.save([row], tmp_path)
+    rows = read_csv(next(tmp_path.glob("command-*.csv")))
+    assert [(row["network"], row["width"], row["precision"]) for row in rows] == [
+        ("b", "64", ""),
+        ("a", "32", ""),
+        ("a", "64", "bf16"),
+    ]
+
+
+@pytest.mark.parametrize("way", command.WAYS)
+def test_every_way_is_told_the_precision(way, tmp_path):
+    said = command.words(way, command.Clip(tmp_path, 64, 64, 1, "mmp-rnn-tiny", "bf16"), tmp_path)
+    assert said[said.index("--precision") + 1] == "bf16"
+
+
+def test_a_way_that_is_named_twice_is_run_once(tmp_path, monkeypatch):
+    ways = []
+    monkeypatch.setattr(command, "measure", lambda names, *_: ways.extend(names) or [])
+    monkeypatch.setattr(command, "table", str)
+    monkeypatch.setattr(command, "save", lambda *_: None)
+    assert command.main(["loop", "run", "loop", "--frames", "1", "--size", "17x16", "--out", str(tmp_path)]) == 0
+    assert ways == ["loop", "run"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_plain_loop_pads_as_the_command_does(precision, tmp_path, capsys):
+    make_clip(tmp_path / "in.mp4", 34, 50, 3)
+    words = [str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), "estrnn-c70b7", "--precision", precision]
+    assert plain_loop.main(words) == 0
+    assert '"frames": 3' in capsys.readouterr().out
+    assert [frame.image.shape for frame in open_reader(tmp_path / "out.mp4")] == [(50, 34, 3)] * 3
 
 
 def test_peak_memory_is_that_of_the_process():

@@ -1,7 +1,9 @@
 """What the tables of costs measure; how long it takes is nobody's business here."""
 
+import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from bench import costs, gmacs, scaling, series
 from bench.costs import Subject
@@ -29,6 +31,39 @@ def test_a_row_has_counts_times_memory_and_where_it_comes_from():
         assert row["rounds"] >= 3
         assert row["peak_mib"] > 0
         assert set(ORIGIN) <= set(row)
+
+
+def test_eager_has_the_layout_that_it_is_faster_in(monkeypatch):
+    layouts = {"contiguous": 3.0, "channels last": 2.0, "ours": 1.0, "product": 1.0}
+
+    def pretend(works, seconds):
+        assert list(works) == ["ours", "contiguous", "channels last", "product"]
+        return {name: spread([layouts[name]] * 3) for name in works}
+
+    monkeypatch.setattr(costs, "take_turns", pretend)
+    for slower in ("contiguous", "channels last"):
+        layouts[slower] = 9.0
+        eager, ours = costs.measure(Subject("mmp-rnn-tiny", (32, 32)), seconds=0.0)
+        (faster,) = {"contiguous", "channels last"} - {slower}
+        assert (eager["layout"], eager["median_ms"]) == (faster, layouts[faster])
+        assert (ours["layout"], ours["median_ms"]) == ("", 1.0)
+        layouts[slower] = 1.5
+
+
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "gsta-net-small", "david-small-single3"])
+@torch.no_grad()
+def test_the_frames_of_a_window_differ(name):
+    network, frame = gmacs.make(name).eval(), torch.rand(2, 3, 32, 32).to(memory_format=torch.channels_last)
+    entry, before = network.encode(frame)
+    seen = []
+    network.decode = lambda window, state=None: seen.append(window) or (None, None)
+    costs.steady_frame(network, frame)()
+    tensors = [[leaf for leaf in tree_leaves(entry) if isinstance(leaf, torch.Tensor)] for entry in seen[-1]]
+    assert len(tensors) == network.past + 1 + network.future
+    assert len({leaf.data_ptr() for leaves in tensors for leaf in leaves}) == sum(map(len, tensors))
+    assert seen[-1][0] is not frame
+    if name.startswith("david"):
+        assert all(image.is_contiguous(memory_format=torch.channels_last) for image in seen[-1])
 
 
 def test_gsta_net_uses_as_many_neighbours_as_it_may():
@@ -85,6 +120,8 @@ def test_commands_are_told_without_the_folders_of_a_machine():
     assert command(["/usr/bin/python3", "-m", "bench.costs", "david"]) == "python -m bench.costs david"
     assert command(["/usr/bin/python3", "/opt/env/bin/pytest", "bench", "--benchmark"]) == "pytest bench --benchmark"
     assert command(["python", "-m", "bench.report", "--out", "/somebody/home/x"]) == "python -m bench.report --out x"
+    assert command(["python", "-m", "bench.report", "--out=/somebody/home/x"]) == "python -m bench.report --out=x"
+    assert command(["python", "-m", "bench.report", "--out=a/x=y"]) == "python -m bench.report --out=a/x=y"
 
 
 def test_csv_files_come_back(tmp_path):

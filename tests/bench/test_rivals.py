@@ -122,6 +122,13 @@ def test_a_lost_race_is_explained_by_where_the_time_goes():
     assert "all else decide, most of ours in aten::cat (35 ms)" in says
 
 
+def test_a_profile_that_does_not_show_why_says_so():
+    theirs, own = {"Conv": 40.0, "Concat": 10.0}, {"aten::mkldnn_convolution": 35.0, "aten::cat": 10.0}
+    says = rival_profiles.sentence(theirs, own, 0.8)
+    assert says.endswith("all else take it 10 ms and us 10, and the profile does not show why")
+    assert "decide" not in says
+
+
 @torch.no_grad()
 def test_only_who_is_faster_is_explained(job):
     calls = {"eager": contenders.eager(job, torch.channels_last), "ours": contenders.ours(job)}

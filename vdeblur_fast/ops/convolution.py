@@ -38,13 +38,16 @@ def convolution(
 
     Equivalent to `vdeblur_fast.reference.ops.convolution`. On the CPU, kernels of 1x1 without a pixel shuffle are
     computed as defined, added up in float32; kernels of 3x3 and 5x5 in float32 by Winograd's F(4x4, 3x3) and F(2x2,
-    5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications and an error up to twice PyTorch's;
-    in bfloat16 by F(6x6, 3x3) and F(4x4, 5x5), in float32 too until the result is rounded, with a fifth and a sixth of
-    them. Where a pixel is not finite, so is the result up to three pixels, in bfloat16 five, further than by the
-    definition. Nothing is concatenated, and the result is written once. Where AMX multiplies bfloat16 all are
-    computed as defined by its tiles, but for 1x1 of one picture, which is oneDNN's. Weights are packed when first seen,
-    and when their values have changed. On a GPU one kernel does all of it for 3x3 of up to 128 channels in 16 bits,
-    for few inputs and for up to four outputs; else the convolution is cuDNN's, and all that follows it is one pass.
+    5x5) (Lavin and Gray, CVPR 2016), with about a quarter of the multiplications; in bfloat16 by F(6x6, 3x3) and F(4x4,
+    5x5), in float32 too until the result is rounded, with a fifth and a sixth of them. Their error is a share of the
+    largest number of the 6x6 or 8x8 pixels that are transformed together. Where all are of a size it is up to twice
+    PyTorch's; beside a pixel that is a thousand times larger, and in pictures of fewer pixels than that, it can be tens
+    to hundreds of times as large. Where a pixel is not finite, or near the largest finite number, the result is not
+    finite up to three pixels, in bfloat16 five, further than by the definition. Nothing is concatenated, and the result
+    is written once. Where AMX multiplies bfloat16 all are computed as defined by its tiles, but for 1x1 of one picture,
+    which is oneDNN's. Weights are packed when first seen, and when their values have changed. On a GPU one kernel does
+    all of it for 3x3 of up to 128 channels in 16 bits, for few inputs and for up to four outputs; else the convolution
+    is cuDNN's, and all that follows it is one pass.
 
     Raises ValueError for wrong shapes, mixed devices and unknown activations, TypeError for integers and mixed
     pictures.

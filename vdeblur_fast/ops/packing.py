@@ -21,6 +21,14 @@ class _Kept:
     copies: list[Tensor]  # of the tensors, in their memory order
     owner: Callable[[], Tensor | None]  # whose weights they are: None when nobody holds them any more
 
+    def is_held(self, at: int) -> bool:
+        """Whether somebody holds them where they were: parameters may be given other memory."""
+        owner = self.owner()
+        return owner is not None and owner.data_ptr() == at
+
+    def nbytes(self) -> int:
+        return self.packed.nbytes + sum(copy.nbytes for copy in self.copies)
+
     def is_of(self, tensors: Sequence[Tensor]) -> bool:
         if any(_form(copy) != _form(tensor) for copy, tensor in zip(self.copies, tensors, strict=True)):
             return False
@@ -33,8 +41,9 @@ class PackedWeights:
 
     The values themselves are compared, with a copy: a few microseconds beside the milliseconds of the call, for which
     nothing is ever stale, however the weights were changed, and copies of a network share what was packed. What was
-    packed of weights that are still held is kept: were there a limit, a network above it would pack all of its weights
-    anew for each frame. Of others the least recently used go first where more than MOST_IDLE_BYTES would be kept.
+    packed of weights that are still held where they were is kept: were there a limit, a network above it would pack all
+    of its weights anew for each frame. Of others the least recently used go first where more than MOST_IDLE_BYTES would
+    be kept.
     """
 
     def __init__(self, pack: Callable[[Any, Sequence[Tensor]], Tensor]):
@@ -63,7 +72,7 @@ class PackedWeights:
         return found.packed
 
     def _forget(self) -> None:
-        idle = [(key, kept.packed.nbytes) for key, kept in self._kept.items() if kept.owner() is None]
+        idle = [(key, kept.nbytes()) for key, kept in self._kept.items() if not kept.is_held(at=key[1])]
         total = sum(size for _, size in idle)
         for key, size in idle:
             if total <= MOST_IDLE_BYTES:
