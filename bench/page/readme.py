@@ -61,7 +61,7 @@ def gsta(results: Results) -> str:
     if not found:
         return ""
     says = (
-        f"On two CPU threads ({measured[0]['device']}) it beats eager and compiled PyTorch (the better):\n"
+        f"On two CPU threads ({where(measured)}) it beats eager and compiled PyTorch (the better):\n"
         f'{gains(measured)}, with 8 maps or 16; "limit" is\n'
         "the arithmetic at the speed of a matrix product, or the bytes at that of a copy, in the same run "
         "(`pytest bench/test_gsta.py --benchmark`).\n\n"
@@ -92,7 +92,7 @@ def dense(results: Results) -> str:
         return ""
     return (
         f"A residual dense block against the better of eager and compiled PyTorch: {gains(rows)},\n"
-        f"on {rows[0]['device']} (`pytest bench/test_residual_dense_block.py --benchmark`)."
+        f"on {where(rows)} (`pytest bench/test_residual_dense_block.py --benchmark`)."
     )
 
 
@@ -103,7 +103,7 @@ def convolutions(results: Results) -> str:
         return ""
     says = (
         "On a CPU, 3x3 and 5x5 convolutions are computed by Winograd's method, with the ReLU and the sum after them:\n"
-        f"{gains(rows)} as fast as the better of eager\nand compiled PyTorch, on {rows[0]['device']} "
+        f"{gains(rows)} as fast as the better of eager\nand compiled PyTorch, on {where(rows)} "
         "(`pytest bench/test_convolution.py --benchmark`)."
     )
     joining = [row for row in results.rows("joining-convolution") if value(row, "times_faster")]
@@ -113,6 +113,11 @@ def convolutions(results: Results) -> str:
             f"{gains(joining)}\n(`pytest bench/test_joining_convolution.py --benchmark`)."
         )
     return says
+
+
+def where(rows: list[Row]) -> str:
+    """The machine, and the commits that were measured: what came later may be faster, or slower."""
+    return f"{rows[0]['device']}, commit {' and '.join(dict.fromkeys(row['commit'] for row in rows))}"
 
 
 def gains(rows: list[Row]) -> str:

@@ -6,9 +6,9 @@
 #include "runs.inl"
 #include "registers.inl"
 
-// 2^x for x <= 0 to 2e-7; 2^-126 below that. A NaN stays one.
+// 2^x for x <= 0 to 2e-7; 0 below -126.5, so that what is masked has no share. A NaN stays one.
 VDEBLUR_INLINE V power(V x) {
-  x = max(broadcast(-126.0f), x);
+  x = max(broadcast(-127.0f), x);
   const V n = round(x), r = x - n;
   V p = broadcast(1.326472233e-3f);
   for (const float c : {9.671512984e-3f, 5.550733759e-2f, 2.402224208e-1f, 6.931469776e-1f, 1.0f})
