@@ -13,6 +13,9 @@
 
 #define VDEBLUR_INLINE inline __attribute__((always_inline))
 
+// A test runs the AVX-512 bodies on processors without it, with the instructions emulated (tests/avx512_on_host); then
+// they are the only ones.
+#if !defined(VDEBLUR_ON_HOST)
 #define VDEBLUR_WIDTH 4
 namespace vdeblur::portable {
 #include "simd.inl"
@@ -20,6 +23,7 @@ namespace vdeblur::portable {
 #include VDEBLUR_KERNEL
 }  // namespace vdeblur::portable
 #undef VDEBLUR_WIDTH
+#endif
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -30,6 +34,7 @@ namespace vdeblur::portable {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,prfchw")
 #endif
+#if !defined(VDEBLUR_ON_HOST)
 #define VDEBLUR_WIDTH 8
 namespace vdeblur::avx2 {
 #include "simd.inl"
@@ -37,7 +42,7 @@ namespace vdeblur::avx2 {
 #include VDEBLUR_KERNEL
 }  // namespace vdeblur::avx2
 #undef VDEBLUR_WIDTH
-// A test runs the AVX-512 bodies on processors without it, with the instructions emulated (tests/avx512_on_host).
+#endif
 #if defined(VDEBLUR_ON_HOST)
 #elif defined(__clang__)
 #pragma clang attribute pop
@@ -61,10 +66,14 @@ namespace vdeblur::avx512 {
 #pragma GCC pop_options
 #endif
 
+#if defined(VDEBLUR_ON_HOST)
+#define VDEBLUR_PICK(isa, function) ((void)(isa), &vdeblur::avx512::function)
+#else
 #define VDEBLUR_PICK(isa, function)                    \
   ((isa) == Isa::avx512 ? &vdeblur::avx512::function   \
    : (isa) == Isa::avx2 ? &vdeblur::avx2::function     \
                         : &vdeblur::portable::function)
+#endif
 #else
 #define VDEBLUR_PICK(isa, function) (&vdeblur::portable::function)
 #endif
