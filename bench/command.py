@@ -183,11 +183,13 @@ def check_video_network(name: str) -> None:
     """Raises UserError for a network that does not exist, or takes no frames."""
     import torch
 
-    from vdeblur_fast.engine import build_video_network
+    from vdeblur_fast import build
+    from vdeblur_fast.reference.networks import VideoNetwork
 
     check_model(name)
     with torch.device("meta"):  # which holds nothing
-        build_video_network(name)
+        if not isinstance(build(name), VideoNetwork):
+            raise UserError(f"--network {name} does not turn frames into frames; choose another")
 
 
 @told("bench.command")

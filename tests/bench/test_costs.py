@@ -54,7 +54,6 @@ def test_eager_has_the_layout_that_it_is_faster_in(monkeypatch):
 @torch.no_grad()
 def test_the_frames_of_a_window_differ(name):
     network, frame = gmacs.make(name).eval(), torch.rand(2, 3, 32, 32).to(memory_format=torch.channels_last)
-    entry, before = network.encode(frame)
     seen = []
     network.decode = lambda window, state=None: seen.append(window) or (None, None)
     costs.steady_frame(network, frame)()

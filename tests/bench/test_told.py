@@ -28,7 +28,7 @@ from bench import (
     shapes,
     told,
 )
-from bench.provenance import kind, read_csv, write_csv
+from bench.provenance import read_csv, write_csv
 from vdeblur_fast.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +38,13 @@ ROOT = Path(__file__).parents[2]
 def file(tmp_path) -> str:
     (tmp_path / "file").write_text("something")
     return str(tmp_path / "file")
+
+
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """Some measure nothing else."""
+    for module in (costs, scaling, memory, rivals):
+        monkeypatch.setattr(module, "DEVICE", "cpu")
 
 
 def sentence(main, arguments, capsys) -> str:
@@ -89,7 +96,7 @@ def test_mistakes_of_ours_keep_their_traceback():
         (david_branches.main, ["--repeats", "0"], "--repeats must be a whole number from 1"),
         (david_branches.main, ["--device", "tpu"], "unknown device 'tpu'"),
         (plain_loop.main, ["none.mp4", "out.mp4", "mmp-rnn-tiny"], "none.mp4 is no file; name a video"),
-        (command.main, ["--network", "mmp-net"], "'mmp-net' does not turn frames into frames"),
+        (command.main, ["--network", "mmp-net"], "mmp-net does not turn frames into frames"),
         (command.main, ["--size", "8x8"], "--size must have sides of at least 16 pixels"),
         (command.main, ["--size", "99999x9"], "--size must have sides of at most"),
         (real_blur.main, ["a/clip.mp4", "b/clip.mp4", "--out", "x"], "would both be clip.mp4.png; rename one"),
@@ -111,6 +118,7 @@ def test_mistakes_get_one_sentence(main, arguments, says, capsys):
         (real_blur.main, ["none.mp4"]),
     ],
 )
+@pytest.mark.usefixtures("on_cpu")
 def test_a_file_is_no_folder_for_results(main, arguments, file, capsys):
     for out in (file, f"{file}/below"):
         assert f"{file} is a file; name a folder" in sentence(main, [*arguments, "--out", out], capsys)
@@ -128,8 +136,9 @@ def test_a_file_is_no_folder_for_results(main, arguments, file, capsys):
         (report.main, ["--read"], "strcnn"),
     ],
 )
+@pytest.mark.usefixtures("on_cpu")
 def test_a_file_of_somebody_else_is_left_alone(main, arguments, name, tmp_path, capsys):
-    path = tmp_path / f"{name}-{kind(costs.DEVICE)}.csv"
+    path = tmp_path / f"{name}-cpu.csv"
     for foreign in (b"a,b\n1,2\n", b"\xff\xfe\x00"):
         path.write_bytes(foreign)
         said = sentence(main, [*arguments, "--out", str(tmp_path)], capsys)
