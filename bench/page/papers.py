@@ -128,6 +128,13 @@ def products(row: Row) -> float:
     return value(row, "median_ms") * value(row, "matmul_gflop_s")
 
 
+def eager_layout(rows: list[Row]) -> str:
+    """Against what ours is held: older rows have eager in one layout only."""
+    if any(row.get("layout") for row in rows):
+        return "Eager is in the faster of both memory layouts."
+    return "Eager is in PyTorch's own memory layout, contiguous; in channels last, which ours has, most are faster."
+
+
 def costs(results: Results) -> list[Block]:
     """Time and memory of the same rows."""
     rows = results.rows("comparators") + results.rows("mmp-rnn")
@@ -151,7 +158,7 @@ def costs(results: Results) -> list[Block]:
             "beyond weights and the stream's state, of PyTorch's allocator. The limit is the true GMACs at the speed "
             "of a matrix product in the same run; Winograd's convolutions may pass it. On a CPU the frame is smaller "
             "than the paper's. The paper does not name the hardware of its seconds, so ratios are compared, ours of "
-            "times in matrix products of the same moment."
+            f"times in matrix products of the same moment. {eager_layout(rows)}"
         ),
         Table(head, cells, origin(rows)),
     ]
