@@ -1,4 +1,8 @@
-"""temporal_blend beside PyTorch: whole, and what follows the convolution: three numbers read for one written."""
+"""temporal_blend beside PyTorch: whole, and what follows the convolution: three numbers read for one written.
+
+What follows writes over the convolution's result, as in the operator; PyTorch makes a new one, whose pages are new too.
+On a CPU with AVX2 that was a sixth of the factor (2.4 times, 2.0 where ours makes a new one as well).
+"""
 
 import pytest
 import torch
