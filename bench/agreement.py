@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.outputs import check_folder
 from bench.provenance import ORIGIN, read_csv, write_csv
-from bench.told import check_folder, told
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 KEYS = ("network", "contender", "frames", "part", "how", "width", "height", "axis", "series", "x", "point")
 

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.clip import make_clip
+from bench.outputs import check_folder
 from bench.plain_loop import PRECISIONS
 from bench.provenance import read_csv
 from bench.sizes import read_size
-from bench.told import check_folder, told
 from vdeblur_fast.cli.options import check_model, whole
 from vdeblur_fast.defaults import DEFAULT_NETWORK
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 WAYS = ("run", "run-plain", "loop")
 KEY = ("network", "width", "height", "way")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.outputs import check_file
 from bench.provenance import write_csv
 from bench.side_by_side import ROWS, lines
-from bench.told import check_file
 from vdeblur_fast.errors import UserError
 
 HERE = Path(__file__).parent

@@ -27,11 +27,11 @@ from bench import gmacs
 from bench.counting import count
 from bench.harness import DEVICE
 from bench.memory_use import peak_bytes
+from bench.outputs import check_folder
 from bench.provenance import kind, provenance, read_csv, write_csv
 from bench.timing import take_turns
-from bench.told import check_folder, told
 from vdeblur_fast import accelerate
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.reference.networks import VideoNetwork
 
 # On a CPU all networks get the same small frame, whose sides are multiples of 64 as CDVD-TSP likes them.

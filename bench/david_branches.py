@@ -13,11 +13,10 @@ import time
 import torch
 
 from bench.sizes import MOST
-from bench.told import told
 from vdeblur_fast import build
 from vdeblur_fast.cli.options import check_model, whole
 from vdeblur_fast.device import choose_device
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.reference.networks.david import DAVID
 
 SIDES = (16, 32, 48, 64, 96, 128, 192)

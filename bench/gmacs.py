@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from bench.counting import count
+from bench.outputs import check_file
 from bench.provenance import provenance, write_csv
 from bench.sizes import MOST, fitting
-from bench.told import check_file, told
 from vdeblur_fast import build, networks
 from vdeblur_fast.cli import models
 from vdeblur_fast.cli.options import whole
+from vdeblur_fast.errors import told
 from vdeblur_fast.reference.comparators import COMPARATORS, PWCNet
 from vdeblur_fast.reference.networks.registry import MMP_RNN_SIZES
 

@@ -20,13 +20,13 @@ from bench import memory_of_network
 from bench.harness import DEVICE
 from bench.memory_budget import available_bytes
 from bench.memory_use import peak_bytes
+from bench.outputs import check_folder
 from bench.page import attention
 from bench.page.document import markdown, write_figures
 from bench.page.figures import attention_memory
 from bench.page.results import Results
 from bench.provenance import kind, provenance, read_csv, write_csv
-from bench.told import check_folder, told
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.modules import GSTA
 from vdeblur_fast.reference.modules.gsta import GSTA as ReferenceGSTA
 from vdeblur_fast.reference.modules.non_local import NonLocal

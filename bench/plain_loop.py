@@ -16,9 +16,8 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from bench.told import told
 from vdeblur_fast.cli.options import check_model
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 WINDOW = 20
 ENCODER = {"crf": "16", "preset": "medium"}

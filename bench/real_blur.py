@@ -24,11 +24,11 @@ import numpy as np
 from skimage.measure import blur_effect
 from tqdm import tqdm
 
-from bench.told import check_folder, told
+from bench.outputs import check_folder
 from vdeblur_fast import Deblurrer
 from vdeblur_fast.cli.options import check_model, ensemble, strength, whole
 from vdeblur_fast.defaults import DEFAULT_NETWORK
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 from vdeblur_fast.video import open_reader
 
 NEIGHBOURS = np.ones((5, 5), np.uint8)

@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.outputs import check_folder
 from bench.page import attention, figures, growth, papers, readme, rivals, side_by_side, worst
 from bench.page.document import Block, Heading, Text, html_page, markdown, write_figures
 from bench.page.results import Results
 from bench.provenance import command, read_csv
-from bench.told import check_folder, told
+from vdeblur_fast.errors import told
 
 ROOT = Path(__file__).parent.parent
 RESULTS, QUICK = Path("bench/results"), Path("build/bench")

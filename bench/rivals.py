@@ -23,14 +23,14 @@ from bench.contenders import CONTENDERS, OURS, Call, Job, tensors
 from bench.counting import count
 from bench.filled import filled
 from bench.harness import DEVICE, Case, copy_bandwidth, gate, matmul_peak
+from bench.outputs import check_folder
 from bench.provenance import provenance, read_csv, version, write_csv
 from bench.sizes import fitting, read_size
 from bench.step import Step, steady, without_choice
 from bench.timing import Spread, take_turns
-from bench.told import check_folder, told
 from vdeblur_fast import accelerate, build, keep_memory
 from vdeblur_fast.cli.options import check_model, whole
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 NETWORKS = ["mmp-rnn-tiny", "mmp-rnn-a3b4c16", "estrnn-c70b7", "strcnn-dtb", "gsta-net-small", "david-small"]
 SIZE, SMALLER = (640, 360), {"david-small": (320, 180)}  # where another engine takes seconds for a frame

@@ -20,11 +20,11 @@ import torch
 from bench.fits import fit
 from bench.harness import DEVICE
 from bench.memory_use import peak_bytes
+from bench.outputs import check_folder
 from bench.provenance import kind, provenance, read_csv, write_csv
 from bench.series import Point, Series, all_series, label, place
 from bench.timing import take_turns
-from bench.told import check_folder, told
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 AXES = ("pixels", "frames", "channels", "batch", "threads")
 MOST_SECONDS, QUICK_MOST = 8.0, 0.5  # for one call

@@ -33,17 +33,30 @@ class UnsupportedByNetwork(UserError, ValueError):
     """A number of neighbours, a lookahead or tiles that the network cannot do with."""
 
 
+MISTAKE, INTERRUPTED = 2, 130  # exit statuses
+
+
 def told(program: str) -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-    """Decorates a command: its exit status, 0 where it gives none; for a UserError 2, and the sentence is printed."""
+    """Decorates a command: its exit status, 0 where it gives none; 2 for a mistake of the user's, a file that cannot be
+    read or written or too little memory, of which one sentence is printed, and 130 after Ctrl-C. A mistake of ours
+    keeps its traceback."""
 
     def decorate(command: Callable[..., int | None]) -> Callable[..., int]:
         @wraps(command)
         def run(arguments: list[str] | None = None) -> int:
             try:
                 return command(arguments) or 0
-            except UserError as error:
-                print(f"{program}: {error}", file=sys.stderr)
-                return 2
+            except KeyboardInterrupt:
+                print(f"{program}: interrupted", file=sys.stderr)
+                return INTERRUPTED
+            except Exception as error:
+                from .cli.failures import explain  # which knows the errors above
+
+                sentence = explain(error)
+                if sentence is None:
+                    raise
+                print(f"{program}: {sentence}", file=sys.stderr)
+                return MISTAKE
 
         return run
 

@@ -26,10 +26,9 @@ from bench import (
     rivals,
     scaling,
     shapes,
-    told,
 )
 from bench.provenance import read_csv, write_csv
-from vdeblur_fast.errors import UserError
+from vdeblur_fast.errors import UserError, told
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +63,7 @@ def sentence(main, arguments, capsys) -> str:
     ],
 )
 def test_a_command_ends_with_a_sentence(error, status, says, capsys):
-    @told.told("it")
+    @told("it")
     def run(arguments):
         raise error
 
@@ -73,7 +72,7 @@ def test_a_command_ends_with_a_sentence(error, status, says, capsys):
 
 
 def test_mistakes_of_ours_keep_their_traceback():
-    @told.told("it")
+    @told("it")
     def run(arguments):
         raise KeyError("ours")
 
