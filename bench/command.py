@@ -5,7 +5,8 @@ python -m bench.command [run] [run-plain] [loop] [--frames 100] [--size 1280x720
 
 run: `vdeblur run`. run-plain: the same with --no-accelerate. loop: `bench.plain_loop`, what somebody would write
 without the package's engine. Each is a process of its own, from its start to its end, on a clip made for it. Writes
-command-cpu.csv (or -gpu.csv); rows of other networks, sizes and ways stay. All ways compute in the same precision.
+command-cpu.csv (or -gpu.csv); rows of other networks, sizes, ways and precisions stay. All ways compute in the same
+precision.
 
 The parts are milliseconds for a frame, each alone: of the loop as it measures them itself, of the command measured
 afterwards. The command does them side by side, so its frame may take less than their sum.
@@ -169,14 +170,15 @@ def save(rows: list[dict[str, Any]], folder: Path) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     origin = provenance(device) | {"av": version("av")}
     path = folder / f"command-{kind(device)}.csv"
-    new = {key(row) for row in rows}
-    write_csv(path, [*(row for row in read_csv(path, KEY) if key(row) not in new), *(row | origin for row in rows)])
+    kept = [old for old in read_csv(path, KEY) if not any(replaces(row, old) for row in rows)]
+    write_csv(path, [*kept, *(row | origin for row in rows)])
     print(f"written to {path}")
 
 
-def key(row: dict[str, Any]) -> tuple[str, ...]:
-    """What a row is of."""
-    return tuple(str(row[column]) for column in KEY)
+def replaces(row: dict[str, Any], old: dict[str, str]) -> bool:
+    """Whether both are of the same; rows of before there was a precision give way to any."""
+    same = all(str(row[column]) == old[column] for column in KEY)
+    return same and old.get("precision", "") in ("", str(row.get("precision", "")))
 
 
 def check_video_network(name: str) -> None:

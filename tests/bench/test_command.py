@@ -37,15 +37,18 @@ def test_a_small_clip_goes_all_ways(tmp_path, capsys):
     assert "22 frames of 64x64" in capsys.readouterr().out
 
 
-def test_rows_of_other_networks_and_sizes_stay(tmp_path):
+def test_rows_of_other_networks_sizes_and_precisions_stay(tmp_path):
     old = {"network": "a", "width": 64, "height": 48, "way": "run", "frames": 5}  # of before there was a precision
-    for row in (old, old | {"network": "b"}, old | {"width": 32}, old | {"precision": "bf16"}):
+    new = old | {"frames": 6}
+    later = (old | {"network": "b"}, old | {"width": 32}, new | {"precision": "bf16"}, new | {"precision": "fp32"})
+    for row in (old, *later, new | {"precision": "bf16", "frames": 7}):
         command.save([row], tmp_path)
     rows = read_csv(next(tmp_path.glob("command-*.csv")))
-    assert [(row["network"], row["width"], row["precision"]) for row in rows] == [
-        ("b", "64", ""),
-        ("a", "32", ""),
-        ("a", "64", "bf16"),
+    assert [(row["network"], row["width"], row["precision"], row["frames"]) for row in rows] == [
+        ("b", "64", "", "5"),
+        ("a", "32", "", "5"),
+        ("a", "64", "fp32", "6"),
+        ("a", "64", "bf16", "7"),
     ]
 
 
