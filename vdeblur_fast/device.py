@@ -39,9 +39,9 @@ def cpu_is_fast_at(precision: str) -> bool:
     return precision == "fp32"
 
 
-def choose_precision(device: torch.device, name: str = "auto") -> torch.dtype:
+def choose_precision(device: torch.device, name: str = "auto", finely: bool = False) -> torch.dtype:
     """ "auto": bfloat16 on a GPU of compute capability 8 or more and on a CPU that multiplies in it, float16 on older
-    GPUs with tensor cores, else float32.
+    GPUs with tensor cores, else float32. finely: for what the eight bits of bfloat16 are too few: never that.
 
     Raises DeviceError for an unknown name; warns where the precision asked for is emulated.
     """
@@ -53,7 +53,7 @@ def choose_precision(device: torch.device, name: str = "auto") -> torch.dtype:
         return PRECISIONS[name]
     if device.type == "cuda":
         major, _ = torch.cuda.get_device_capability(device)
-        return torch.bfloat16 if major >= 8 else torch.float16 if major >= 7 else torch.float32
-    if device.type == "cpu" and cpu_is_fast_at("bf16"):
+        return torch.bfloat16 if major >= 8 and not finely else torch.float16 if major >= 7 else torch.float32
+    if device.type == "cpu" and cpu_is_fast_at("bf16") and not finely:
         return torch.bfloat16
     return torch.float32

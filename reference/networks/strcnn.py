@@ -73,6 +73,7 @@ class STRCNN(VideoNetwork):
     multiple = 2
     minimum = 2
     carriers = ("filter.*", "*coder.*.body.4.bias", "reconstruct.*")
+    fine = True
     halo = 40  # 38 pixels decide, and tiles begin on even pixels
 
     def __init__(self, m: int = 1, recurrent: bool = True, blending: bool = True, zero_start: bool = False):

@@ -29,6 +29,9 @@ class VideoNetwork(nn.Module):
     the rest computes in half precision, for of a pixel bfloat16 keeps eight bits (see `compute_in`). Frames come in
     float32 then too: a subclass computes with `narrow(frame)`, and adds to the frame itself.
 
+    `fine`: whether the picture itself passes through features all the way, so that the eight bits of bfloat16 are too
+    few for them: what is nearly sharp would come out worse for it.
+
     `capturable`: whether the steps do the same whatever the values, so that a CUDA graph of them can be replayed.
 
     `halo`: how many pixels around a tile decide about the tile, so that large frames can be computed in tiles with the
@@ -42,6 +45,7 @@ class VideoNetwork(nn.Module):
     capturable: bool = True
     carriers: tuple[str, ...] = ()
     precise: tuple[str, ...] = ()
+    fine: bool = False
     halo: int | None = None
     untiled: str = "no halo is known for it"
 

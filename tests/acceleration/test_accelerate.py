@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import vdeblur_fast
-from vdeblur_fast import accelerate
+from vdeblur_fast import accelerate, device
 from vdeblur_fast.acceleration.phases import PhasedConv2d
 from vdeblur_fast.errors import DeviceError
 from vdeblur_fast.modules import FUSED
@@ -163,6 +163,13 @@ def test_a_backend_of_choice_is_respected(monkeypatch):
 def test_wrong_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         accelerate(*arguments)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("mmp-net-tiny", "bfloat16"), ("cnn", "float32")])
+@pytest.mark.filterwarnings("ignore:this CPU emulates")
+def test_auto_spares_a_picture_that_passes_through_features(name, dtype, monkeypatch):
+    monkeypatch.setattr(device, "cpu_is_fast_at", lambda precision: True)
+    assert accelerate(vdeblur_fast.build(name)).acceleration.precision is getattr(torch, dtype)
 
 
 @pytest.mark.parametrize("given", [torch.float16, torch.float64, torch.uint8])

@@ -109,7 +109,8 @@ def accelerate(
     precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
     clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
     STRCNN's picture passes through its features, which every block rounds: to float32 it has 48 to 56 dB on real frames
-    in bfloat16, the least where they are bright (plain PyTorch less), where other networks have 58 and more.
+    in bfloat16, the least where they are bright (plain PyTorch less), where other networks have 58 and more. So "auto"
+    never is bfloat16 for STRCNN.
     memory_format: of weights and features; "auto" is channels last.
     graphs: replay steps from CUDA graphs, each of which keeps the memory of its step; not worth it where few frames
     have the same size, as tiles have not.
@@ -127,7 +128,7 @@ def accelerate(
             f'accelerate: memory_format must be "auto", {", ".join(map(repr, MEMORY_FORMATS))}, got {memory_format!r}'
         )
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    dtype = choose_precision(device, precision)
+    dtype = choose_precision(device, precision, getattr(network, "fine", False))
     layout = MEMORY_FORMATS["channels_last" if memory_format == "auto" else memory_format]
     fast = copy.deepcopy(network).eval().requires_grad_(False)
     folded = fold_batch_norms(fast)

@@ -34,7 +34,8 @@ class Deblurrer:
 
     network: a name of `vdeblur_fast.networks()`, or a `VideoNetwork` of yours, which is copied and never changed.
     weights: a .safetensors file; None takes the weights that ship for a name, and a module's own.
-    device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device), "fp32", "bf16", "fp16".
+    device: "auto", "cpu", "cuda", "cuda:1". precision: "auto" (what is fastest on the device, of
+    STRCNN but for bf16, which is too coarse for it), "fp32", "bf16", "fp16".
     strength: 1 is the network's image, 0 the source, between them a blend; up to 2 adds more of what the network
     changed, which looks sharper and is further from the truth.
     shrink: work on frames so many times smaller, by the mean of their pixels, and add what changes to the source: for
@@ -107,7 +108,7 @@ class Deblurrer:
             self.network = accelerated(self.network, precision, graphs=tile is None)
             self.precision = self.network.acceleration.precision
         else:
-            self.precision = choose_precision(self.device, precision)
+            self.precision = choose_precision(self.device, precision, self.network.fine)
             self.network.compute_in(self.precision, torch.channels_last)
         served = self.network if tile is None else _in_tiles(self.network, tile)
         overlap = max(4, served.past + served.future) if overlap is None else overlap
