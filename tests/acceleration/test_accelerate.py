@@ -166,7 +166,6 @@ def test_wrong_arguments_are_named(arguments, error, message):
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("mmp-net-tiny", "bfloat16"), ("cnn", "float32")])
-@pytest.mark.filterwarnings("ignore:this CPU emulates")
 def test_auto_spares_a_picture_that_passes_through_features(name, dtype, monkeypatch):
     monkeypatch.setattr(device, "cpu_is_fast_at", lambda precision: True)
     assert accelerate(vdeblur_fast.build(name)).acceleration.precision is getattr(torch, dtype)
