@@ -42,7 +42,7 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     add("--model", default=DEFAULT_NETWORK, metavar="NAME", help="see `vdeblur models` (%(default)s)")
     add("--weights", metavar="FILE", help="a .safetensors file, instead of the weights that ship")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
-    add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has")
+    add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has that does no harm")
     add("--frames", type=whole("--frames", 0), metavar="U", help="use at most so many neighbours (gsta-net: 5)")
     add("--lookahead", type=whole("--lookahead", 0), metavar="K", help="neighbours at most K frames ahead; 0 is causal")
     add("--no-scene-cuts", dest="scene_cuts", action="store_false", help="carry on where the scene changes")
