@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         "--precision",
         default="auto",
         metavar="auto|fp32|bf16",
-        help="auto: bf16 where the device is fast at it",
+        help="auto: bf16 where the device is fast at it and it is fine enough for the network",
     )
     add("--seed", type=seed, default=0, metavar="N")
     add("--val-every", type=positive, default=1000, metavar="N", help="steps between validations")
@@ -100,10 +100,20 @@ def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minut
     device = choose_device(arguments.device, distributed.local_rank())
     if device.type == "cpu":
         keep_memory()  # every step asks for the same sizes again
+    checkpoint = checkpoint_of(arguments.resume, out)
+    if recipe.uses_magnitude() and not (checkpoint or arguments.magnitude or arguments.init or arguments.smoke):
+        raise UserError(
+            f"recipe {recipe.name} stands on a trained {recipe.magnitude_network}: train that first "
+            f"and give its weights with --magnitude FILE"
+        )
+    torch.manual_seed(arguments.seed)
+    task = recipe.make_task(arguments.magnitude, arguments.init)
+    if not (checkpoint or arguments.init):
+        recipe.take_over(task, out.parent)
     run = Run(
         out=out,
         device=device,
-        dtype=choose_precision(arguments.precision, device),
+        dtype=choose_precision(arguments.precision, device, getattr(task.network, "fine", False)),
         seed=arguments.seed,
         parts=arguments.parts,
         workers=arguments.workers,
@@ -114,16 +124,6 @@ def make_trainer(arguments: argparse.Namespace, recipe: Recipe, out: Path, minut
         quiet=arguments.quiet,
         data=arguments.data.resolve().name,
     )
-    checkpoint = checkpoint_of(arguments.resume, out)
-    if recipe.uses_magnitude() and not (checkpoint or arguments.magnitude or arguments.init or arguments.smoke):
-        raise UserError(
-            f"recipe {recipe.name} stands on a trained {recipe.magnitude_network}: train that first "
-            f"and give its weights with --magnitude FILE"
-        )
-    torch.manual_seed(run.seed)
-    task = recipe.make_task(arguments.magnitude, arguments.init)
-    if not (checkpoint or arguments.init):
-        recipe.take_over(task, out.parent)
     dataset = training_clips(arguments.data, recipe, run.seed, arguments.prepared, arguments.synthesis == "device")
     if arguments.val_crop:
         recipe.check_crop(task.network, arguments.val_crop, "--val-crop")

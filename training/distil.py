@@ -37,7 +37,7 @@ class Taught(Dataset):
                 f"from {teacher.minimum} on; make them with another --crop"
             )
         self.device = choose_device()
-        self.dtype = choose_precision("auto", self.device)
+        self.dtype = choose_precision("auto", self.device, teacher.fine)
         self.teacher = teacher.to(self.device, memory_format=torch.channels_last).eval()
 
     def __len__(self) -> int:

@@ -18,13 +18,14 @@ def choose_device(name: str = "auto", local_rank: int = 0) -> torch.device:
     return package.choose_device(f"cuda:{local_rank}") if own else device
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
+def choose_precision(name: str, device: torch.device, finely: bool = False) -> torch.dtype:
     """The dtype of the forward pass; weights, losses and the optimizer are float32 always. Never float16, in which
-    small gradients vanish.
+    small gradients vanish. finely: for a network that runs in more than bfloat16: what is trained in that fits its
+    rounding, and is worse without it.
 
     Raises UserError for another name.
     """
     if name not in PRECISIONS:
         raise UserError(f"--precision {name} is not for training; choose one of {', '.join(PRECISIONS)}")
-    chosen = package.choose_precision(device, name)
+    chosen = package.choose_precision(device, name, finely)
     return torch.float32 if chosen == torch.float16 else chosen

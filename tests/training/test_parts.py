@@ -155,6 +155,7 @@ def test_training_is_never_in_float16(monkeypatch):
     assert choose_precision("auto", torch.device("cuda")) == torch.float32
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert choose_precision("auto", torch.device("cuda")) == torch.bfloat16
+    assert choose_precision("auto", torch.device("cuda"), finely=True) == torch.float32
 
 
 def test_bf16_on_the_cpu_only_where_it_is_fast(monkeypatch):
@@ -165,6 +166,7 @@ def test_bf16_on_the_cpu_only_where_it_is_fast(monkeypatch):
         assert choose_precision("bf16", CPU) == torch.bfloat16
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
     assert choose_precision("auto", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU, finely=True) == torch.float32
 
 
 def test_file_is_whole_or_not_there(tmp_path):
