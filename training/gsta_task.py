@@ -27,8 +27,9 @@ NEAR = 2  # frames before and after that the network is first trained on
 class RestorationTask(Task):
     """The middle frame of a clip of five from all of them, without any selection; with `ends` "replicate" every frame.
 
-    Charbonnier, or with `fidelity` "psnr" `negative_psnr`, and where the network has a gate, `mask_weight` times the
-    cross entropy of its blur masks Q and |blurry - sharp| > `threshold`, for all frames that take part.
+    Charbonnier, or with `fidelity` "psnr" `negative_psnr` with `psnr_floor`, and where the network has a gate,
+    `mask_weight` times the cross entropy of its blur masks Q and |blurry - sharp| > `threshold`, for all frames that
+    take part.
 
     Raises UserError for "replicate" with Net1, to which it is not the same which neighbour comes first.
     """
@@ -44,11 +45,12 @@ class RestorationTask(Task):
         threshold: float = 0.04,
         ends: Literal["valid", "replicate"] = "valid",
         fidelity: Literal["charbonnier", "psnr"] = "charbonnier",
+        psnr_floor: float = 1e-5,
     ):
         super().__init__(network)
         if ends == "replicate" and network.fusion == "none":
             raise UserError("without attention a network reads its neighbours in their order; train with ends=valid")
-        self.ends, self.fidelity = ends, fidelity
+        self.ends, self.fidelity, self.psnr_floor = ends, fidelity, psnr_floor
         self.mask_weight = mask_weight if network.fusion == "gated" else 0.0
         self.threshold = threshold
         self.losses = ("loss", fidelity, *(("mask",) if self.mask_weight else ()))
@@ -71,7 +73,10 @@ class RestorationTask(Task):
     ) -> dict[str, torch.Tensor]:
         """The losses of the images, and of the masks of the picked frames: bool (B, T), None for all. All frames of a
         clip together count as much as those of any other."""
-        total = negative_psnr(image, sharp) if self.fidelity == "psnr" else charbonnier(image, sharp, "mean")
+        if self.fidelity == "psnr":
+            total = negative_psnr(image, sharp, self.psnr_floor)
+        else:
+            total = charbonnier(image, sharp, "mean")
         found = {self.fidelity: total}
         if self.mask_weight:
             frames = [batch[name] for name in ("blurry", "sharp")]

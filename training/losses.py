@@ -66,18 +66,18 @@ def mask_error(masks: Sequence[torch.Tensor], truth: torch.Tensor, shares: torch
         return (torch.stack(found).mean(0) * shares).sum()
 
 
-def negative_psnr(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def negative_psnr(output: torch.Tensor, target: torch.Tensor, floor: float = 1e-5) -> torch.Tensor:
     """Minus the PSNR of each picture, in bels, mean over the pictures (NAFNet's loss, Chen et al., ECCV 2022).
 
     Every picture counts by the ratio of its error, so a nearly sharp one is as much worth improving, and as bad to
-    spoil, as a blurry one.
+    spoil, as a blurry one; but those with a squared error below `floor` count less (NAFNet's is 1e-8).
 
     Equivalent to:
-        ((output - target) ** 2).mean((channel, row, column)).add(1e-5).log10().mean()
+        ((output - target) ** 2).mean((channel, row, column)).add(floor).log10().mean()
     """
     _check("negative_psnr", output, target)
     square = (_wide(output) - _wide(target)).square()
-    return square.mean((-3, -2, -1)).add(1e-5).log10().mean()
+    return square.mean((-3, -2, -1)).add(floor).log10().mean()
 
 
 def gradient_magnitude(image: torch.Tensor) -> torch.Tensor:
@@ -152,7 +152,8 @@ class MMPLoss(nn.Module):
 
     magnitude_net: the frozen MMP-Net, needed where its weight is not 0. It is kept by reference only: its
     weights are neither parameters of the loss nor in its state_dict. channels, distance: see `charbonnier`
-    and `gradient`. fidelity: "psnr" takes `negative_psnr` in the place of the Charbonnier term; ours.
+    and `gradient`. fidelity: "psnr" takes `negative_psnr`, with `psnr_floor`, in the place of the Charbonnier term;
+    ours.
 
     forward(output, target), both (..., 3, H, W) -> {"loss", the name of the fidelity, "gradient", "magnitude"}.
     """
@@ -165,12 +166,13 @@ class MMPLoss(nn.Module):
         channels: Literal["sum", "mean"] = "sum",
         distance: Literal["squared", "absolute"] = "squared",
         fidelity: Literal["charbonnier", "psnr"] = "charbonnier",
+        psnr_floor: float = 1e-5,
     ):
         super().__init__()
         if magnitude_weight and magnitude_net is None:
             raise ValueError("MMPLoss: the motion magnitude loss needs magnitude_net; give one, or magnitude_weight=0")
         self.gradient_weight, self.magnitude_weight = gradient_weight, magnitude_weight
-        self.channels, self.distance, self.fidelity = channels, distance, fidelity
+        self.channels, self.distance, self.fidelity, self.psnr_floor = channels, distance, fidelity, psnr_floor
         self._magnitude_net = (magnitude_net,)  # in a tuple, so that it is not a submodule
 
     @property
@@ -182,7 +184,7 @@ class MMPLoss(nn.Module):
 
     def forward(self, output: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.fidelity == "psnr":
-            total = negative_psnr(output, target)
+            total = negative_psnr(output, target, self.psnr_floor)
         else:
             total = charbonnier(output, target, self.channels)
         parts = {self.fidelity: total}

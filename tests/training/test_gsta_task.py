@@ -45,6 +45,8 @@ def test_all_frames_may_be_trained_on():
     assert tuple(found) == task.losses == ("loss", "psnr", "mask")
     images, _ = restore_all(task.network, batch["blurry"])
     assert found["psnr"].item() == pytest.approx(negative_psnr(images, batch["sharp"]).item(), rel=1e-5)
+    floored = RestorationTask(task.network, ends="replicate", fidelity="psnr", psnr_floor=0.01)(batch)["psnr"].item()
+    assert floored == pytest.approx(negative_psnr(images, batch["sharp"], 0.01).item(), rel=1e-5)
     middles = RestorationTask(task.network, fidelity="psnr")(batch)  # its masks are of all frames too
     assert found["mask"].item() == pytest.approx(middles["mask"].item(), rel=1e-5)
     with pytest.raises(UserError, match="ends=valid"):

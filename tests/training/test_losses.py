@@ -151,6 +151,14 @@ def test_negative_psnr_weighs_pictures_by_the_ratio_of_their_errors():
     assert (small / large).item() == pytest.approx(10, rel=0.02)
 
 
+def test_pictures_below_the_floor_of_negative_psnr_count_less():
+    target = torch.zeros(2, 1, 3, 8, 8)
+    output = torch.tensor([0.001, 0.1]).view(2, 1, 1, 1, 1).expand_as(target).clone().requires_grad_()
+    losses.negative_psnr(output, target, floor=1e-4).backward()
+    small, large = output.grad.abs().amax((1, 2, 3, 4))
+    assert (small / large).item() == pytest.approx((0.001 / 1.01e-4) / (0.1 / 0.0101), rel=0.001)
+
+
 def test_the_loss_can_take_psnr_for_charbonnier():
     torch.manual_seed(1)
     output, target = torch.rand(1, 2, 3, 8, 8), torch.rand(1, 2, 3, 8, 8)
@@ -158,3 +166,5 @@ def test_the_loss_can_take_psnr_for_charbonnier():
     found = loss(output, target)
     assert tuple(found) == loss.names == ("loss", "psnr")
     assert torch.equal(found["loss"], losses.negative_psnr(output, target))
+    loss = losses.MMPLoss(gradient_weight=0, magnitude_weight=0, fidelity="psnr", psnr_floor=0.01)
+    assert torch.equal(loss(output, target)["loss"], losses.negative_psnr(output, target, 0.01))

@@ -22,7 +22,7 @@ from ..synthesis.shutter import Shutter
 from ..tasks import DeblurTask, MagnitudeTask, SquaredTask, Task
 
 COUNTS = {"frames", "crop", "batch", "steps", "decay_every", "taus", "us"}  # settings that are at least 1
-ABOVE_ZERO = {"learning_rate", "decay", "clip_norm"}
+ABOVE_ZERO = {"learning_rate", "decay", "clip_norm", "psnr_floor"}
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Recipe:
     network: name for `vdeblur_fast.build`. frames, crop: size of a training clip. batch: clips of a step, over all
     processes. steps: optimizer steps. warmup: of them, with rising learning rate. clip_norm: largest norm of the
     gradient. ema: decay of the averaged weights. ends: train on the frames with all neighbours ("valid") or on all.
-    *_weight, channels, distance, fidelity: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net that is trained
-    before. identity_start: start from a network that gives back its input, where the network can. skip_rate: part of
-    the learning rate that the weights get which carry the picture itself (the network's `carriers`); they start as the
-    identity, and all of them act on the same few pixels, so that at the full rate they drown what the rest learns.
-    hold_picture: instead, what the picture passes through (the network's `picture_path`) does not learn at all, and the
-    rest of those weights at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by Muon,
-    everything else by Adam. centred_kernels: those of Muon keep the mean and the size that they start with.
+    *_weight, channels, distance, fidelity, psnr_floor: the loss (Eq. 6 to 8). magnitude_network: the MMP-Net that is
+    trained before. identity_start: start from a network that gives back its input, where the network can. skip_rate:
+    part of the learning rate that the weights get which carry the picture itself (the network's `carriers`); they start
+    as the identity, and all of them act on the same few pixels, so that at the full rate they drown what the rest
+    learns. hold_picture: instead, what the picture passes through (the network's `picture_path`) does not learn at all,
+    and the rest of those weights at the full rate, by Adam. optimizer: "muon" steps the kernels between feature maps by
+    Muon, everything else by Adam. centred_kernels: those of Muon keep the mean and the size that they start with.
     still_norms: batch norms keep the statistics that they start with, mean 0 and deviation 1, and are trained as scales
     and shifts. degraded: some of the blurry clips get noise and compression. varied: synthesised clips are of every
     kind (see `synthesis.Variety`).
@@ -88,6 +88,7 @@ class Recipe:
     channels: Literal["sum", "mean"] = "sum"
     distance: Literal["squared", "absolute"] = "squared"
     fidelity: Literal["charbonnier", "psnr"] = "charbonnier"
+    psnr_floor: float = 1e-5
     magnitude_network: str | None = None
     identity_start: bool = False
     skip_rate: float = 1.0
@@ -153,15 +154,16 @@ class Recipe:
         if magnitude is not None and self.kind != "deblur":
             raise UserError(f"Recipe {self.name} has no use for an MMP-Net; leave out --magnitude {magnitude}")
         masks = {"mask_weight": self.mask_weight, "threshold": self.mask_threshold}
+        fidelity = {"fidelity": self.fidelity, "psnr_floor": self.psnr_floor}
         match self.kind:
             case "magnitude":
                 return MagnitudeTask(network, self.gradient_weight)
             case "squared":
                 return SquaredTask(network, self.ends, self.weight_penalty)
             case "restoration":
-                return RestorationTask(network, ends=self.ends, fidelity=self.fidelity, **masks)
+                return RestorationTask(network, ends=self.ends, **fidelity, **masks)
             case "selection":
-                return SelectionTask(network, self.us, self.alpha1, self.alpha2, fidelity=self.fidelity, **masks)
+                return SelectionTask(network, self.us, self.alpha1, self.alpha2, **fidelity, **masks)
         return self._deblur_task(network, magnitude)
 
     def _deblur_task(self, network: nn.Module, magnitude: str | None) -> DeblurTask:
@@ -182,6 +184,7 @@ class Recipe:
             channels=self.channels,
             distance=self.distance,
             fidelity=self.fidelity,
+            psnr_floor=self.psnr_floor,
         )
 
     def take_over(self, task: Task, stages: Path) -> None:
