@@ -40,10 +40,17 @@ using Sizes = std::array<int64_t, 5>;
 
 ConvolutionSizes convolution_sizes(const Sizes& n) { return {n[0], n[1], n[2], n[3], Type(n[4])}; }
 
-// With no workspace the op is only asked how much it needs; -> floats needed.
+// A workspace that small is on the stack: small ops are called once, and nothing is allocated for them.
+constexpr int64_t kOnStack = 1024;
+
+// -> floats of workspace that the op has to be called again with; 0 when it has run.
 template <class Op>
-int64_t run(const Op& op, int64_t (*workspace)(const Op&), void (*body)(const Op&)) {
-  if (!op.workspace) return workspace(op);
+int64_t run(Op op, int64_t (*workspace)(const Op&), void (*body)(const Op&)) {
+  alignas(64) float small[kOnStack];
+  if (!op.workspace) {
+    if (const int64_t needed = workspace(op); needed > kOnStack) return needed;
+    op.workspace = small;
+  }
   py::gil_scoped_release release;
   body(op);
   return 0;

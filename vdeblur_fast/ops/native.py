@@ -81,11 +81,13 @@ def plain(tensor: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def launch(operator: str, *arguments: torch.Tensor | tuple | list | int | None) -> None:
-    """Calls the operator's native body, with as many threads as PyTorch uses, in a workspace of PyTorch's allocator."""
+    """Calls the operator's native body, with as many threads as PyTorch uses; a workspace that is not small is of
+    PyTorch's allocator."""
     body = getattr(module(), operator)
     addresses = [
         given.data_ptr() if isinstance(given, torch.Tensor) else 0 if given is None else given for given in arguments
     ]
     threads = torch.get_num_threads()
-    workspace = floats(body(*addresses, threads, 0))
-    body(*addresses, threads, workspace.data_ptr())
+    if needed := body(*addresses, threads, 0):
+        workspace = floats(needed)
+        body(*addresses, threads, workspace.data_ptr())

@@ -33,9 +33,10 @@ def interpreting() -> bool:
 
 def why_not(x: Tensor) -> str:
     """Why no Triton kernel can work on this tensor; "" where they can."""
-    if x.device.type != "cuda" and not (interpreting() and x.device.type == "cpu"):
-        return f"works on CUDA tensors, got {x.device}"
-    if x.device.type == "cuda" and (too_old := why_not_on(x.device)):
+    kind = x.device.type
+    if kind != "cuda" and not (kind == "cpu" and interpreting()):
+        return "works on CUDA tensors, got " + kind
+    if kind == "cuda" and (too_old := why_not_on(x.device)):
         return too_old
     if find_spec("triton") is None:
         return "triton is not installed"

@@ -39,7 +39,7 @@ def library() -> ctypes.CDLL:
 def why_not(x: Tensor) -> str:
     """Why no kernel of the library can work on this tensor; "" where they can."""
     if x.device.type != "cuda":
-        return f"works on CUDA tensors, got {x.device}"
+        return "works on CUDA tensors, got " + x.device.type
     if _load()[0] is None:
         return _load()[1]
     if too_old := why_not_on(x.device):
