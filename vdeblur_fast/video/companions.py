@@ -1,6 +1,5 @@
 """Everything of a file besides the video, copied: sound, subtitles, attachments, data, cover pictures."""
 
-import io
 from fractions import Fraction
 
 import av
@@ -9,6 +8,7 @@ from av.stream import Discard, Disposition
 from vdeblur_fast.video.source import is_cover, open_input
 from vdeblur_fast.video.subtitles import SubtitleConverter
 from vdeblur_fast.video.tags import stream_tags
+from vdeblur_fast.video.trial import DAMAGED, UNFIT, Trial
 
 NO_TEXT = b"\0\0"  # between two subtitles of MP4; the muxer makes its own
 HOLD_COVERS = ("mp4", "ipod")  # besides Matroska; other writers forget them, or make a second video of them
@@ -20,7 +20,7 @@ class Companions:
 
     `add` announces the streams, before the header is written; `pump(time)` copies what comes before `time`
     (seconds in the output), so that sound and picture lie side by side in the file; `finish` copies the rest.
-    What the output cannot hold is left out, with a sentence in `warnings`.
+    What the output cannot hold, and damaged packets, are left out, with a sentence in `warnings`.
     """
 
     def __init__(self, reader, output: av.container.OutputContainer, warnings: list[str]):
@@ -40,7 +40,7 @@ class Companions:
                 continue
             try:
                 route = self._route(stream)
-            except (av.FFmpegError, ValueError, LookupError, NotImplementedError):
+            except UNFIT:
                 route = None
             if route is None:
                 self._leave_out(stream)
@@ -70,6 +70,7 @@ class Companions:
     def finish(self) -> None:
         """Copies the rest."""
         self.pump(Fraction(10**12))
+        self._say_lost()
         self.close()
 
     def close(self) -> None:
@@ -92,9 +93,9 @@ class Companions:
             return _Route(None)
         if is_picture and output.format.name not in HOLD_COVERS:
             return None
-        if _holds(output.format.name, stream):
+        converter = None
+        if trial := _trial(output.format.name, stream):
             target = output.add_stream_from_template(stream, opaque=True)
-            converter = None
         elif stream.type == "subtitle":
             converter = SubtitleConverter(stream, output)
             target = converter.target
@@ -102,7 +103,7 @@ class Companions:
             return None
         target.metadata.update(stream_tags(stream.metadata, self._output.format.name))
         target.disposition = Disposition(stream.disposition)
-        return _Route(target, converter, stream.type == "subtitle", is_picture)
+        return _Route(target, trial, converter, stream.type == "subtitle", is_picture)
 
     def _cover_packets(self, stream):
         with open_input(self._reader.path) as container:
@@ -167,37 +168,55 @@ class Companions:
             yield order * base, route, packet
 
     def _mux(self, route: "_Route", packet) -> None:
-        if route.converter:
-            packet = route.converter.convert(packet)
-            if packet is None:
-                return
+        try:
+            packet = route.converter.convert(packet) if route.converter else packet
+        except DAMAGED:
+            route.lost += 1
+            return
+        if packet is not None and not (self._put(route, packet) or self._put_later(route, packet)):
+            route.lost += 1
+
+    def _put(self, route: "_Route", packet) -> bool:
+        """Whether the output has taken a packet."""
+        if route.trial and not route.trial.takes(packet):
+            return False
         packet.stream = route.target
         try:
             self._output.mux(packet)
         except av.ArgumentError:
-            self._mux_later(route, packet)
+            return False
         route.last = packet.dts if packet.dts is not None else route.last
+        return True
 
-    def _mux_later(self, route: "_Route", packet) -> None:
+    def _put_later(self, route: "_Route", packet) -> bool:
         """A packet no later than the one before it, as damaged files have: it comes one tick after it."""
-        if packet.dts is not None and route.last is not None and packet.dts <= route.last:
-            packet.dts = route.last + 1
-            packet.pts = max(packet.pts or 0, packet.dts)
-        try:
-            self._output.mux(packet)
-        except av.ArgumentError:
-            self._warnings.append(f"a packet of the {route.target.type} track {route.target.index} could not be copied")
+        if packet.dts is None or route.last is None or packet.dts > route.last:
+            return False
+        packet.dts = route.last + 1
+        packet.pts = max(packet.pts or 0, packet.dts)
+        return self._put(route, packet)
+
+    def _say_lost(self) -> None:
+        for index, route in self._routes.items():
+            if route.lost:
+                packets, were = ("packet", "was") if route.lost == 1 else ("packets", "were")
+                self._warnings.append(
+                    f"{route.lost} damaged {packets} of the {route.target.type} track {index} of "
+                    f"{self._reader.path.name} cannot be copied and {were} left out"
+                )
 
 
 class _Route:
     """From a stream of the input to one of the output; `target` is None where it needed no packets."""
 
-    def __init__(self, target, converter=None, is_subtitle=False, is_cover=False):
+    def __init__(self, target, trial=None, converter=None, is_subtitle=False, is_cover=False):
         self.target = target
+        self.trial: Trial | None = trial
         self.converter = converter
         self.is_subtitle = is_subtitle
         self.is_cover = is_cover
-        self.last: int | None = None
+        self.last: int | None = None  # the decode time of the packet before
+        self.lost = 0
 
 
 def _tells_chapters(container, stream) -> bool:
@@ -205,13 +224,9 @@ def _tells_chapters(container, stream) -> bool:
     return stream.name == "bin_data" and bool(container.chapters())
 
 
-def _holds(format_name: str, stream) -> bool:
-    """Whether files of a format can hold a stream as it is: tried out, because the muxer alone knows."""
-    trial = av.open(io.BytesIO(), "w", format=format_name)
+def _trial(form: str, stream) -> Trial | None:
+    """None where files of the format cannot hold the stream as it is."""
     try:
-        trial.add_stream_from_template(stream, opaque=True)
-        trial.start_encoding()
-        trial.close()
-    except (av.FFmpegError, ValueError, LookupError, NotImplementedError):
-        return False
-    return True
+        return Trial(form, stream)
+    except UNFIT:
+        return None
