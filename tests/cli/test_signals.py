@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.cli.conftest import pictures, write_video
-from vdeblur_fast.cli import models
+from vdeblur_fast.cli import models, run
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
@@ -36,6 +36,16 @@ def test_an_interrupted_run_leaves_nothing_and_touches_nothing(tmp_path, weights
     assert error == "vdeblur: interrupted; nothing was written\n"
     assert os.listdir(folder) == ["out.mkv"]
     assert out.read_bytes() == b"precious"
+
+
+def test_interrupted_when_the_output_is_there(tmp_path, vdeblur, monkeypatch, weights, clip):
+    """What has been written is not denied."""
+    monkeypatch.setattr(run, "tell", lambda *_: signal.raise_signal(signal.SIGINT))
+    code, _, error = vdeblur("run", clip, tmp_path / "out.mp4", "--weights", weights, "--quiet")
+    assert (code, error) == (130, f"vdeblur: interrupted; {tmp_path / 'out.mp4'} is finished\n")
+    assert (tmp_path / "out.mp4").exists()
+    monkeypatch.setattr(models, "row", lambda name: signal.raise_signal(signal.SIGINT))
+    assert vdeblur("models") == (130, "", "vdeblur: interrupted; nothing was written\n")
 
 
 def test_signals_mean_afterwards_what_they_meant_before(vdeblur, monkeypatch):

@@ -1,6 +1,7 @@
 """A folder is replaced only where that deletes nothing but what we have written, and never with the input in it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -118,3 +119,62 @@ def test_standard_output_is_no_folder(photos, tmp_path, monkeypatch):
 def test_names_as_long_as_they_may_be(photos, tmp_path, name):
     copy(photos, f"{tmp_path}/{name}")
     assert sorted(os.listdir(tmp_path)) == sorted(["photos", name.rstrip("/")])
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_put_into_the_folder_meanwhile_stays(ours, photos, overwrite):
+    target = ours if overwrite else ours.parent / "new"
+    reader = open_reader(photos)
+    writer = open_writer(target, reader, overwrite=overwrite)
+    target.mkdir(exist_ok=True)
+    (target / "notes.txt").write_text("mine")
+    before = content(target)
+    (ours.parent / f"{target.name}-1").mkdir()
+    said = rf"something has appeared at .*{target.name} and was kept; the result is in .*{target.name}-2"
+    with pytest.raises(OutputError, match=said):
+        process(reader, writer, None)
+    assert content(target) == before
+    assert len(content(ours.parent / f"{target.name}-2")) == 3
+    assert not list(ours.parent.glob(".*"))
+
+
+def test_a_file_that_appears_meanwhile_stays(photos, tmp_path):
+    reader = open_reader(photos)
+    writer = open_writer(tmp_path / "out.mp4", reader)
+    (tmp_path / "out.mp4").write_text("mine")
+    with pytest.raises(OutputError, match=r"out.mp4 and was kept; the result is in .*out-1.mp4"):
+        process(reader, writer, None)
+    assert (tmp_path / "out.mp4").read_text() == "mine"
+    assert open_reader(tmp_path / "out-1.mp4").frames_estimate == 3
+    assert sorted(os.listdir(tmp_path)) == ["out-1.mp4", "out.mp4", "photos"]
+
+
+def test_the_old_folder_comes_back_where_the_new_one_cannot_be_put(ours, photos, monkeypatch):
+    before, replace = content(ours), os.replace
+
+    def failing(source, target):
+        if Path(target) == ours and len(os.listdir(source)) == 1:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OutputError, match="not writable"):
+        copy(photos / "000001.png", ours, overwrite=True)
+    assert content(ours) == before
+    assert sorted(os.listdir(ours.parent)) == ["clip.mp4", "ours", "photos"]
+
+
+def test_interrupted_while_the_old_folder_is_removed(ours, photos, monkeypatch):
+    """It has been replaced, and nothing of it stays hidden."""
+    remove = shutil.rmtree
+
+    def interrupted(path, **options):
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        os.remove(path / "000001.png")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        copy(photos / "000001.png", ours, overwrite=True)
+    assert list(content(ours)) == ["000001.png"]
+    assert sorted(os.listdir(ours.parent)) == ["clip.mp4", "ours", "photos"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..memory import keep_memory
+from ..video.atomic import finished
 from . import convert, demo, evaluate, inspect, models, run, synthesize
 from .failures import explain
 from .signals import Stopped, raise_on_signals
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _obey(arguments: Sequence[str] | None) -> int:
     debug = False
+    finished.clear()
     try:
         options = make_parser().parse_args(arguments)
         debug = options.debug
@@ -70,7 +72,8 @@ def _obey(arguments: Sequence[str] | None) -> int:
     except SystemExit as end:  # argparse has said why
         return end.code
     except Stopped as stop:
-        print("vdeblur: interrupted; nothing was written", file=sys.stderr)
+        written = f"{finished[-1]} is finished" if finished else "nothing was written"
+        print(f"vdeblur: interrupted; {written}", file=sys.stderr)
         return 128 + stop.signal
     except Exception as error:
         sentence = explain(error)
