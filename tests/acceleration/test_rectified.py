@@ -51,6 +51,40 @@ def test_a_convolution_does_the_relu_after_it(conv, sizes, norm, precision):
     torch.testing.assert_close(fast(x).double(), other.double()(x.double()), rtol=0.05, atol=0.2)
 
 
+@pytest.mark.parametrize("how", ["run", "compiled", "exported"])
+@torch.no_grad()
+def test_who_compiles_it_finds_as_many_channels_as_come_out(how):
+    class Mean(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up = nn.Sequential(nn.ConvTranspose2d(8, 4, 2, 2), nn.ReLU())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.up(x)
+            return y.sum((1, 2, 3)) / y.shape[1]
+
+    torch.manual_seed(0)
+    plain, x = Mean().eval(), torch.randn(2, 8, 5, 7)
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.rectified == 1
+    ways = {
+        "compiled": lambda: torch.compile(fast, backend="aot_eager"),
+        "exported": lambda: torch.export.export(fast, (x,)).module(),
+    }
+    torch.testing.assert_close(ways.get(how, lambda: fast)()(x), plain(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("conv", [nn.Conv2d(3, 4, 1), nn.ConvTranspose2d(3, 4, 2, 2)], ids=str)
+def test_biases_alone_can_be_trained(conv):
+    plain = nn.Sequential(conv, nn.ReLU()).requires_grad_(False)
+    fast, x = accelerate(plain, "fp32"), torch.randn(2, 3, 6, 6)
+    for each in (plain, fast):
+        each[0].bias.requires_grad_()
+        each(x).sum().backward()
+    torch.testing.assert_close(fast[0].bias.grad, plain[0].bias.grad)
+    assert fast[0].bias.grad.any()
+
+
 def test_a_residual_block_does_its_sum_with_the_last_convolution():
     block = ResidualBlock(16).eval()
     for norm in (block.body[1], block.body[4]):

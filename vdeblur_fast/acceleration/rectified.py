@@ -23,13 +23,14 @@ def takes(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def can_fuse(*given: torch.Tensor) -> bool:
-    """Whether those operators take it: batches and weights of one of these types, of which nothing must remember how it
-    came about, for PyTorch has no gradients for them, and no tangents."""
+def can_fuse(*given: torch.Tensor, bias: torch.Tensor | None) -> bool:
+    """Whether those operators take it: batches, weights and bias of one of these types, of which nothing must remember
+    how it came about, for PyTorch has no gradients for them, and no tangents."""
+    everything = given if bias is None else (*given, bias)
     dtype = given[0].dtype
-    if not takes(dtype) or any(x.dim() != 4 or x.dtype != dtype for x in given):
+    if not takes(dtype) or any(x.dim() != 4 for x in given) or any(x.dtype != dtype for x in everything):
         return False
-    asked = torch.is_grad_enabled() and any(x.requires_grad for x in given)
+    asked = torch.is_grad_enabled() and any(x.requires_grad for x in everything)
     return not asked and forward_ad._current_level < 0
 
 
@@ -41,7 +42,7 @@ class RectifiedConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        if not can_fuse(input, weight):
+        if not can_fuse(input, weight, bias=bias):
             return super()._conv_forward(input, weight, bias).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_pointwise(input, weight, bias, *where, "relu", [], "")
@@ -64,7 +65,8 @@ class RectifiedConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if not can_fuse(input, self.weight):
+        # To a compiler, which does the ReLU itself, PyTorch says that as many channels come out of it as go in.
+        if torch.compiler.is_compiling() or not can_fuse(input, self.weight, bias=self.bias):
             return super().forward(input).relu()
         where = self.padding, self.output_padding, self.stride, self.dilation, self.groups
         return torch.ops.mkldnn._convolution_transpose_pointwise(input, self.weight, self.bias, *where, "relu", [], "")
@@ -76,7 +78,7 @@ class AddedFoldedConv2d(FoldedConv2d):
     def added(self, x: torch.Tensor, other: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
         # PyTorch does the sum itself where oneDNN does not like the memory order, and then not in bfloat16.
         reordered = x.dtype == torch.bfloat16 and not x.is_contiguous(memory_format=torch.channels_last)
-        if reordered or not can_fuse(x, other, self.folded_weight):
+        if reordered or not can_fuse(x, other, self.folded_weight, bias=self.folded_bias):
             return (self(x) + other).relu()
         where = self.padding, self.stride, self.dilation, self.groups
         weights, ends = (self.folded_weight, self.folded_bias), ("add", 1.0, "relu", [], "")
