@@ -165,10 +165,20 @@ def test_wrong_arguments_are_named(arguments, error, message):
         accelerate(*arguments)
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("mmp-net-tiny", "bfloat16"), ("cnn", "float32")])
+@pytest.mark.parametrize(("name", "dtype"), [("mmp-rnn-tiny", "bfloat16"), ("cnn", "float32")])
 def test_auto_spares_a_picture_that_passes_through_features(name, dtype, monkeypatch):
     monkeypatch.setattr(device, "cpu_is_fast_at", lambda precision: True)
     assert accelerate(vdeblur_fast.build(name)).acceleration.precision is getattr(torch, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@torch.no_grad()
+def test_auto_leaves_what_is_no_video_network_the_dtype_that_it_has(dtype, monkeypatch):
+    monkeypatch.setattr(device, "cpu_is_fast_at", lambda precision: True)
+    plain = network("mmp-net-tiny").to(dtype)
+    fast, x = accelerate(plain), picture(plain).to(dtype)
+    assert fast.acceleration.precision is dtype
+    torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("given", [torch.float16, torch.float64, torch.uint8])

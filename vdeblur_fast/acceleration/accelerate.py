@@ -106,8 +106,9 @@ def accelerate(
     A module of an `nn.Sequential` does what comes after it where the chain calls it; to others it is what it was, and
     what has hooks stays by itself.
 
-    precision: "auto" (the fastest of the device), "fp32", "bf16" or "fp16". In half precision a video network takes
-    clips in float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
+    precision: "fp32", "bf16", "fp16" or "auto": of a `VideoNetwork` the fastest of the device; any other module, which
+    takes what has the dtype of its weights, keeps the one that it has. In half precision a video network takes clips in
+    float32 too, of which what adds the picture itself to the rest, which stays in float32, loses nothing.
     STRCNN's picture passes through its features, which every block rounds: to float32 it has 48 to 56 dB on real frames
     in bfloat16, the least where they are bright (plain PyTorch less), where other networks have 58 and more. So "auto"
     never is bfloat16 for STRCNN.
@@ -128,7 +129,11 @@ def accelerate(
             f'accelerate: memory_format must be "auto", {", ".join(map(repr, MEMORY_FORMATS))}, got {memory_format!r}'
         )
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    dtype = choose_precision(device, precision, getattr(network, "fine", False))
+    kept = precision == "auto" and not isinstance(network, VideoNetwork)
+    if kept:
+        dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
+    else:
+        dtype = choose_precision(device, precision, getattr(network, "fine", False))
     layout = MEMORY_FORMATS["channels_last" if memory_format == "auto" else memory_format]
     fast = copy.deepcopy(network).eval().requires_grad_(False)
     folded = fold_batch_norms(fast)
@@ -146,7 +151,7 @@ def accelerate(
     if isinstance(fast, VideoNetwork):
         fast.compute_in(dtype, layout)
     else:
-        fast.to(dtype=dtype, memory_format=layout)
+        fast.to(dtype=None if kept else dtype, memory_format=layout)
     attended = attend_in_one_convolution(fast)
     pooled = pool_otherwise(fast) if device.type == "cpu" else 0
     joined = join_where_they_lie(fast, dtype) if native else 0
