@@ -93,7 +93,12 @@ class TiledNetwork(VideoNetwork):
         self.tiles = Tiles(tile, network.halo, network.multiple)
         self.past, self.future = network.past, network.future
         self.multiple, self.minimum = network.multiple, network.minimum
+        self.fine = network.fine
         self.capturable = False
+
+    def compute_in(self, dtype, memory_format=torch.preserve_format):
+        self.network.compute_in(dtype, memory_format)
+        return self
 
     def encode(self, frame, state=None):
         return self.tiles.map(self.network.encode, tuple(frame.shape[-2:]), frame, state)

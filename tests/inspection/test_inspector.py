@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import pictures
-from vdeblur_fast import Deblurrer, build
+from vdeblur_fast import Deblurrer, build, device
 from vdeblur_fast.errors import UnsupportedByNetwork
 from vdeblur_fast.inspection import Inspector, Table
 from vdeblur_fast.inspection.painting import paint
@@ -25,7 +25,7 @@ def frames(count=4):
 def look(name, count=4, **options):
     torch.manual_seed(0)
     network = build(name).eval()
-    inspector = Inspector(network, SIZE, **options, **OPTIONS)
+    inspector = Inspector(network, SIZE, **(OPTIONS | options))
     return network, inspector, list(inspector.look(frames(count)))
 
 
@@ -37,10 +37,14 @@ def summed(figure):
     return torch.stack(list(figure.maps)).sum(0)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
 @pytest.mark.parametrize("name", ["gsta-net-small", "david-small-internal", "strcnn-dtb", "mmp-rnn-tiny", "cnn"])
-def test_the_images_are_the_networks_own(name):
-    network, _, sights = look(name)
-    wanted = Deblurrer(network, accelerate=False, **OPTIONS).stream([frame.image for frame in frames()])
+def test_the_images_are_the_networks_own(name, precision, monkeypatch):
+    """In whichever numbers it computes; "auto" as on a CPU that is fast in bfloat16."""
+    monkeypatch.setattr(device, "cpu_is_fast_at", lambda precision: True)
+    network, _, sights = look(name, precision=precision)
+    plain = Deblurrer(network, accelerate=False, device="cpu", precision=precision)
+    wanted = plain.stream([frame.image for frame in frames()])
     assert [sight.number for sight in sights] == [0, 1, 2, 3]
     for sight, image in zip(sights, wanted, strict=True):
         assert np.array_equal(sight.after.image, image)

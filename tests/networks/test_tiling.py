@@ -34,6 +34,16 @@ def test_tiles_give_the_same_as_the_whole_frame(name, height, width, tile):
     torch.testing.assert_close(tiled(network, tile)(clip), expected, rtol=1e-4, atol=2e-5 * expected.abs().max().item())
 
 
+@pytest.mark.parametrize("name", ["strcnn-dtb", "david", "gsta"])
+def test_what_must_be_precise_stays_so_in_tiles(name):
+    network = NETWORKS[name]()
+    first, module = next(network.named_children())
+    network.precise = (first,)
+    pieces = tiled(network, 48).compute_in(torch.bfloat16)
+    assert pieces.fine == network.fine
+    assert {p.dtype for p in module.parameters()} == {torch.float32}
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["strcnn-dtb", "david", "gsta"])
 def test_the_halo_is_needed(name):

@@ -74,6 +74,11 @@ class WatchedNetwork(VideoNetwork):
         self._made = 0
         self.multiple, self.minimum = network.multiple, network.minimum
         self.past, self.future = network.past, network.future
+        self.fine = network.fine
+
+    def compute_in(self, dtype, memory_format=torch.preserve_format):
+        self.network.compute_in(dtype, memory_format)
+        return self
 
     def limit(self, frames=None, lookahead=None):
         self.network.limit(frames, lookahead)
