@@ -3,9 +3,11 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import frame_count
 from vdeblur_fast.__main__ import main
 from vdeblur_fast.cli.main import COMMANDS
 
@@ -56,6 +58,30 @@ def test_nobody_reads_what_is_printed():
     command = f"{sys.executable} -m vdeblur_fast evaluate --help | true; echo ${{PIPESTATUS[0]}}"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_nowhere_to_print(closed, clip, weights, tmp_path):
+    run = f"{sys.executable} -m vdeblur_fast run {clip} {tmp_path / 'out.mp4'} --weights {weights} {closed}"
+    found = subprocess.run(["bash", "-c", run], capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert frame_count(tmp_path / "out.mp4") == frame_count(clip)
+
+
+def test_names_that_are_no_unicode(clip, weights, tmp_path):
+    """Where the terminal takes Unicode alone, too."""
+    source, images, sharp = (
+        os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/i\xff.mp4", b"/i\xff", b"/s\xff/")
+    )
+    os.rename(clip, source)
+    network = ("--weights", str(weights), "--precision", "fp32")
+    for arguments in (["run", source, images], ["run", images, sharp], ["inspect", source, f"{images}-seen"]):
+        command = [sys.executable, "-m", "vdeblur_fast", *arguments, *network]
+        found = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+        assert (found.returncode, found.stderr) == (0, b"")
+        assert rb"\udcff" in found.stdout
+    assert sorted(os.listdir(images)) == sorted(os.listdir(sharp))
+    assert "sees in i?.mp4" in Path(f"{images}-seen", "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("set_by_user", "wanted"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])

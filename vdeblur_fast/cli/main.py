@@ -52,12 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Frames lie in pages of 2 MiB, where there are some: up to 1.5 times faster, in no more memory. Read once, too.
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         keep_memory()
+    _make_streams_ready()
     try:
         code = _obey(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
         return _nobody_listens()
+
+
+def _make_streams_ready() -> None:
+    """Lets anything be printed: also without a stdout or stderr (`>&-`), and names of files that are no Unicode."""
+    for name in ("stdin", "stdout", "stderr"):  # in this order they take the free numbers, which a file would take else
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+        elif name != "stdin" and getattr(stream, "errors", None) == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _obey(arguments: Sequence[str] | None) -> int:

@@ -59,7 +59,7 @@ class Album:
         head = f'<meta charset="utf-8">{SIGNATURE}<title>{escape(title)}</title><style>{STYLE}</style>'
         body = "\n".join([f"<h1>{escape(title)}</h1>", said, *self._parts])
         page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
-        (self.folder / PAGE).write_text(page, encoding="utf-8")
+        (self.folder / PAGE).write_text(page, encoding="utf-8", errors="replace")  # a name may be no Unicode
 
     def _shown(self, figure: Figure | Table, sight: Sight, key: str) -> str:
         head = f"<h3>{escape(figure.title)}</h3>\n<p>{escape(figure.text)}</p>"

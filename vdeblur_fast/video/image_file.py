@@ -1,5 +1,6 @@
 """One image file: read upright with all that it holds, and written with what its kind can hold."""
 
+import os
 import struct
 import zlib
 from functools import cache
@@ -62,7 +63,7 @@ def read_image_and_profile(path: Path) -> tuple[np.ndarray | None, bytes | None]
 
 def holds_more(path: Path) -> bool:
     """Whether a file that can be read holds more than the one image that is read: an animation, or pages."""
-    return opencv().imcount(str(path)) > 1
+    return opencv().imcount(os.fsencode(path)) > 1  # bytes: OpenCV dies of a name that is no Unicode
 
 
 def encode_image(image: np.ndarray, suffix: str, profile: bytes | None = None) -> bytes | None:
