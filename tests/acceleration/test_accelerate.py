@@ -111,16 +111,21 @@ def test_no_clips_are_no_images(name):
     assert accelerate(plain, "fp32")(picture(plain)[:0]).shape == (0, 3, 3, 32, 48)
 
 
-def test_every_kind_of_block_has_its_fused_body():
-    blocks = nn.ModuleDict({kind.__name__: _made(kind) for kind in FUSED})
+@pytest.mark.parametrize("fused", [False, True], ids=["reference", "fused"])
+def test_every_kind_of_block_has_its_fused_body(fused):
+    """Whoever uses the fused one already finds it counted as well, and what is within it left alone."""
+    blocks = nn.ModuleDict({kind.__name__: _made(kind, body if fused else kind) for kind, body in FUSED.items()})
     fast = accelerate(blocks, "fp32")
     assert fast.acceleration.replaced == dict.fromkeys(blocks, 1)
-    assert all(type(fast[kind.__name__]) is fused for kind, fused in FUSED.items())
+    assert all(type(fast[kind.__name__]) is body for kind, body in FUSED.items())
+    assert not fast.acceleration.filtered
+    assert not fast.acceleration.phased
+    assert not list(fast.buffers())
 
 
-def _made(kind: type) -> nn.Module:
-    arguments = {reference.RDB: (8, 8), reference.AttentionMix: (), reference.UpsampleConcat: ()}
-    return kind(*arguments.get(kind, (8,)))
+def _made(kind: type, body: type) -> nn.Module:
+    arguments = {reference.RDB: (32, 16), reference.MMAM: (8,), reference.DTB: (16,), reference.GSTA: (8,)}
+    return body(*arguments.get(kind, ()))
 
 
 def test_weights_lie_as_native_bodies_read_them():

@@ -14,6 +14,7 @@ from ..ops import why_not_fused
 from ..ops.convolution import uses_winograd
 from ..reference.networks import VideoNetwork
 from .attending import attend_in_one_convolution
+from .chains import is_hooked
 from .folding import fold_batch_norms
 from .fused_conv import FusedConv2d
 from .gpu_convolutions import fuse_convolutions, have_a_body, lay_out_weights
@@ -104,7 +105,7 @@ def accelerate(
     change of them, accelerate anew.
 
     A module of an `nn.Sequential` does what comes after it where the chain calls it; to others it is what it was, and
-    what has hooks stays by itself.
+    what has hooks, or a forward of its own, stays by itself.
 
     precision: "fp32", "bf16", "fp16" or "auto": of a `VideoNetwork` the fastest of the device; any other module, which
     takes what has the dtype of its weights, keeps the one that it has. In half precision a video network takes clips in
@@ -168,16 +169,18 @@ def accelerate(
 
 
 def _fuse(network: nn.Module, like: torch.Tensor) -> tuple[dict[str, int], dict[str, str]]:
-    """Gives every block that has one its fused body -> how many of each kind, and which stay and why.
+    """Gives every block that has one its fused body -> how many of each kind have theirs, and which stay and why.
 
     A fused module is its reference module with another forward, so a block changes by changing its class.
     """
     replaced, left = Counter(), {}
     for module in network.modules():
-        fused = FUSED.get(type(module))
-        if fused is None:
+        fused = FUSED.get(type(module), type(module))
+        if fused not in FUSED.values():
             continue
         reason = why_not_fused(like)
+        if type(module) in FUSED and is_hooked(*module.modules()):
+            reason = "where it, or what it calls, has hooks or a forward of its own"
         if reason:
             left[fused.__name__] = reason
         else:

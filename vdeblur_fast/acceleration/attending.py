@@ -13,6 +13,7 @@ from torch.nn.functional import conv_transpose2d, pad
 
 from ..reference.modules import GlobalSpatioTemporalAttention, JoiningConv2d
 from ..reference.networks.estrnn import ESTRNN
+from .chains import is_hooked
 
 
 class DoneLater(JoiningConv2d):
@@ -80,16 +81,22 @@ def _means(x: torch.Tensor) -> torch.Tensor:
 
 def attend_in_one_convolution(network: nn.Module) -> int:
     """Makes every ESTRNN in `network` do its attention in the convolution after it, in place -> how many there are.
+    None whose attention has hooks, or a forward of its own.
 
     After the network got its dtype: what it computes with stays in float32. What the network gives stays the same, to
     rounding.
     """
-    found = [module for module in network.modules() if type(module) is ESTRNN]
+    found = [module for module in network.modules() if type(module) is ESTRNN and not _is_watched(module)]
     for module in found:
         module.__class__, module.attention.fuse.__class__ = OneConvESTRNN, DoneLater
         _prepare(module)
         module.register_load_state_dict_post_hook(_prepare)
     return len(found)
+
+
+def _is_watched(network: ESTRNN) -> bool:
+    up = network.reconstruct[0]
+    return is_hooked(*network.attention.modules(), network.reconstruct, up)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from .outside import layers_of, outside_of_blocks
+from .outside import has_own_forward, layers_of, outside_of_blocks
 
 
 class FusedChain(nn.Sequential):
@@ -66,9 +66,9 @@ def chains(network: nn.Module) -> list[nn.Sequential]:
 
 
 def is_hooked(*modules: nn.Module) -> bool:
-    """Whether somebody sees or changes what one of the modules is given or gives."""
+    """Whether somebody sees or changes what one of the modules is given or gives, by hooks or another `forward`."""
     kinds = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
-    return any(getattr(module, kind) for module in modules for kind in kinds)
+    return any(has_own_forward(module) or any(getattr(module, kind) for kind in kinds) for module in modules)
 
 
 def twin(module: nn.Module, kind: type[nn.Module]) -> Any:
@@ -89,7 +89,7 @@ def fuse_pairs(
     """Wherever `together(first, second)` gives a class for two neighbours in a chain, one module of that class takes
     their place there, in place -> each time the chain, what took the place, and the second one.
 
-    None does of modules with hooks, which would see something else.
+    None does of modules with hooks or a forward of their own, which would see something else.
     """
     found = []
     for chain in chains(network):
