@@ -105,7 +105,7 @@ def test_gradients_reach_the_frames(name):
     torch.testing.assert_close(found[1], found[0], atol=1e-3 * float(found[0].abs().max()), rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "strcnn-dtb"])
+@pytest.mark.parametrize("name", ["mmp-rnn-tiny", "estrnn-c70b7", "strcnn-dtb"])
 def test_no_clips_are_no_images(name):
     plain = network(name)
     assert accelerate(plain, "fp32")(picture(plain)[:0]).shape == (0, 3, 3, 32, 48)

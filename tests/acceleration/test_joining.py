@@ -33,6 +33,17 @@ def test_a_chain_fuses_what_it_keeps_where_it_lies(blocks, channels_last, precis
     assert "without concatenation" in str(fast.acceleration)
 
 
+@torch.inference_mode()
+def test_pictures_some_of_which_autocast_has_rounded_are_joined():
+    plain = reference.JoiningConv2d(24, 8, 1)
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.joined == 1
+    pictures = torch.randn(2, 16, 5, 6).bfloat16(), torch.randn(2, 8, 5, 6)
+    torch.testing.assert_close(fast(*pictures), plain(*pictures), rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(fast(*pictures), plain(*pictures), rtol=0.05, atol=0.05)
+
+
 @pytest.mark.parametrize(("inputs", "outputs", "dots", "tiles"), [(64, 128, 1, 1), (63, 8, 0, 1), (640, 129, 1, 0)])
 def test_in_bfloat16_what_joins_depends_on_the_processor(monkeypatch, inputs, outputs, dots, tiles):
     for faster, count in ((True, dots), (False, tiles)):

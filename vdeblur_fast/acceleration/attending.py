@@ -36,6 +36,8 @@ class OneConvESTRNN(ESTRNN):
 
     def _attend(self, window: Sequence[torch.Tensor]) -> torch.Tensor:
         up, x = self.reconstruct[0], window[self.past]
+        if x.shape[0] == 0:  # no clips: there is nothing to attend to, but a shape to give
+            return up(torch.cat([*window], 1))
         # One more channel is 1, for what the biases come to; where the frame ends, they come to less. Another is 0, for
         # a single channel has no memory order that the concatenation could keep.
         constant = torch.zeros_like(x[:, :2])

@@ -19,6 +19,8 @@ class FusedJoiningConv2d(JoiningConv2d):
     """`JoiningConv2d` of 1x1, on the fused operator."""
 
     def forward(self, *pictures: torch.Tensor) -> torch.Tensor:
+        if any(x.dtype != pictures[0].dtype for x in pictures):  # some are of autocast's, some are not
+            return super().forward(*pictures)
         return ops.convolution(pictures, self.weight, self.bias)
 
 
