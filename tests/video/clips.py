@@ -45,6 +45,7 @@ def make_video(
     durations: list[int] | None = None,
     audio: tuple[str, ...] = (),
     audio_start: int = 0,
+    audio_seconds: float | None = None,
     subtitles: str | None = None,
     chapters: bool = False,
     metadata: dict | None = None,
@@ -56,7 +57,10 @@ def make_video(
     aspect: Fraction | None = None,
     muxer: dict | None = None,
 ) -> None:
-    """Writes a video file; `times` are the time stamps of its frames in `time_base`, `audio` encoders."""
+    """Writes a video file; `times` are the time stamps of its frames in `time_base`, `audio` encoders.
+
+    audio_seconds: how long it sounds, where not as long as the picture.
+    """
     base = Fraction(time_base or 1 / Fraction(rate))
     step = round(1 / (rate * base))
     times = times or [index * step for index in range(frames)]
@@ -88,7 +92,7 @@ def make_video(
             lengths[time] = durations[index] if durations else step
             _mux(container, stream.encode(frame), lengths)
         _mux(container, stream.encode(None), lengths)
-        seconds = float((times[-1] + lengths.get(times[-1], step)) * base)
+        seconds = audio_seconds or float((times[-1] + lengths.get(times[-1], step)) * base)
         for sound in sounds:
             _write_sound(container, sound, seconds, audio_start)
 

@@ -1,5 +1,6 @@
 """What is read: every depth, parts of a video, damaged files; and one sentence for what is no video."""
 
+import re
 from fractions import Fraction
 
 import av
@@ -155,6 +156,41 @@ def test_truncated_files_give_what_decodes(tmp_path):
         count = len(list(reader))
         assert 30 < count < 90
         assert reader.problems == [f"{name} is damaged: {count} of about 100 frames could be decoded"]
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"), [("flv", "flv"), ("nut", "libx264"), ("asf", "wmv2"), ("wtv", "mpeg2video")]
+)
+def test_sound_that_is_longer_than_the_picture_is_no_damage(tmp_path, form, codec):
+    """In files that say only how long they are in all."""
+    path = tmp_path / f"clip.{form}"
+    make_video(path, frames=50, codec=codec, audio=("mp2" if form == "wtv" else "aac",), audio_seconds=6)
+    reader = open_reader(path)
+    assert len(list(reader)) == 50
+    assert reader.problems == []
+
+
+def test_what_is_cut_off_with_the_sound_is_missed(tmp_path):
+    path = tmp_path / "clip.flv"
+    make_video(path, frames=150, audio=("aac",), codec="flv")
+    cut(path, 0.6)
+    reader = open_reader(path)
+    count = len(list(reader))
+    assert 60 < count < 120
+    (problem,) = reader.problems
+    assert re.fullmatch(rf"clip.flv is damaged: {count} of about 1[45]\d frames could be decoded", problem)
+
+
+def test_the_empty_frames_of_avi_are_not_missed(tmp_path):
+    times = [time for time in range(100) if time % 7]
+    make_video(tmp_path / "a.avi", codec="mpeg4", times=times, size=(320, 240))
+    reader = open_reader(tmp_path / "a.avi")
+    assert len(list(reader)) == len(times)
+    assert reader.problems == []
+    cut(tmp_path / "a.avi", 0.6)
+    reader = open_reader(tmp_path / "a.avi")
+    list(reader)
+    assert any("is damaged" in sentence for sentence in reader.problems)
 
 
 def test_holes_in_a_file_are_counted(tmp_path):

@@ -16,6 +16,7 @@ class Tally:
         self.frames = self.errors = self.broken = self.gaps = self.discarded = self.untimed = self.resized = 0
         self.timeless = False
         self.end: Fraction | None = None
+        self.others_end = Fraction(0)  # how far sound and the like reach
 
     def sentences(self, name: str, expected: int) -> list[str]:
         """What was wrong with the file `name`, of which about `expected` frames were to come."""
@@ -39,7 +40,7 @@ def decode(container, stream, tally: Tally) -> Iterator[av.VideoFrame]:
     in the order in which they are shown, take the times at which the packets are decoded, in their order.
     """
     stream.thread_type = "SLICE"
-    packets = container.demux(stream)
+    packets = container.demux()
     tally.timeless = container.format.name in WITHOUT_TIMES
     times = deque() if tally.timeless else None
     while True:
@@ -50,6 +51,10 @@ def decode(container, stream, tally: Tally) -> Iterator[av.VideoFrame]:
             return
         if packet is None:
             return
+        if packet.stream.index != stream.index:
+            if packet.pts is not None:
+                tally.others_end = max(tally.others_end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            continue
         tally.discarded += packet.is_discard
         tally.gaps += packet.is_corrupt  # after a part of the file that could not be understood
         if times is not None and packet.dts is not None:

@@ -17,6 +17,7 @@ from vdeblur_fast.video.source import find_video, open_input
 from vdeblur_fast.video.span import Span
 
 SEEK_MARGINS = (1, 10)  # seconds before the start: B-frames before the key frame we land on must not be lost
+OF_THE_FILE = ("asf", "wtv")  # formats whose streams are all said to be as long as the file
 FASTEST = 1000  # frames per second; some files declare the ticks of their clock instead
 
 
@@ -177,7 +178,8 @@ class VideoReader:
             return 0
         if tally.gaps:
             return round(self._stream_seconds * self.frame_rate) - tally.frames
-        short = self._stream_seconds - (tally.end - self.span.origin)
+        end = tally.end if self._seconds_are_its_own else max(tally.end, tally.others_end)  # sound may be longer
+        short = self._stream_seconds - (end - self.span.origin)
         slack = 2 / self.frame_rate if self._seconds_are_its_own else max(1, self._stream_seconds / 20)
         return max(1, round(short * self.frame_rate)) if short > slack else 0
 
@@ -200,16 +202,21 @@ def _seek(container, stream, time: Fraction) -> bool:
 def _count(container, stream) -> int:
     """How many frames the container says it has; 0 where it does not say.
 
-    The index of MP4 knows better than its header, which also counts what an edit list hides.
+    The index of MP4 knows better than its header, which also counts what an edit list hides; that of AVI leaves
+    out the empty frames, which show the one before a little longer.
     """
     index = getattr(stream, "index_entries", None)
-    return len(index) if index and stream.frames and "mp4" in container.format.name else stream.frames
+    if index and stream.frames and "mp4" in container.format.name:
+        return len(index)
+    if index and stream.frames and container.format.name == "avi":
+        return stream.frames - (index[-1].timestamp - index[0].timestamp + 1 - len(index))
+    return stream.frames
 
 
 def _stream_seconds(container, stream) -> tuple[Fraction | None, bool]:
     """How long the video lasts (s): by its own word or its Matroska tag (True), else by the container's."""
     if stream.duration:
-        return stream.duration * stream.time_base, True
+        return stream.duration * stream.time_base, container.format.name not in OF_THE_FILE
     if match := stream.metadata.get("DURATION"):
         try:
             hours, minutes, seconds = match.strip("\0 ").split(":")
