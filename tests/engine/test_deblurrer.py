@@ -1,6 +1,7 @@
 """A stream of frames: every one comes back, in order, and as if the clip had been processed whole."""
 
 import gc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_strength_blends_with_the_source(network):
     nothing = list(Deblurrer(network, strength=0).stream(clip))
     assert all(np.array_equal(a, b) for a, b in zip(nothing, clip, strict=True))
     floats = clip_of(3, 33, 35)
-    full, half, more = (list(Deblurrer(network, strength=s).stream(floats)) for s in (1, 0.5, 1.5))
+    full, half, more = (list(Deblurrer(network, strength=s).stream(floats)) for s in (1, Fraction(1, 2), 1.5))
     torch.testing.assert_close(half[1], (full[1] + floats[1]) / 2)
     torch.testing.assert_close(more[1], full[1] + (full[1] - floats[1]) / 2)
     bytes_ = list(Deblurrer(network, strength=2).stream(clip))  # what leaves the range is clamped, not wrapped
@@ -344,12 +345,13 @@ def test_wrong_arguments_are_named(network):
     for ensemble in (3, 2.0, "4"):
         with pytest.raises(ValueError, match=rf"ensemble must be one of 1, 2, 4 .*, got {ensemble}"):
             Deblurrer(network, ensemble=ensemble)
-    for name, number in {"frames": 1.5, "lookahead": 2.5, "tile": "7"}.items():
+    for name, number in {"frames": 1.5, "lookahead": 2.5, "tile": "7", "window": 10.5, "overlap": "10"}.items():
         with pytest.raises(ValueError, match=f"{name} must be a whole number, got {number!r}"):
             Deblurrer(network, **{name: number})
     with pytest.raises(ValueError, match=r"strength must be between 0 .* got '1'"):
         Deblurrer(network, strength="1")
     assert Deblurrer(network, shrink=np.int64(2)).shrink == 2
+    assert Deblurrer(network, mode="windows", window=np.int64(9), overlap=np.int64(4)).latency == 9
     with pytest.raises(ValueError, match='mode must be "stream" or "windows"'):
         Deblurrer(network, mode="window")
     with pytest.raises(ValueError, match="the overlap must be at least 4"):

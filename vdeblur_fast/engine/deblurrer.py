@@ -85,7 +85,8 @@ class Deblurrer:
         tile: int | None = None,
         on_choice: Callable[[int, list[int]], None] | None = None,
     ):
-        for name, number in {"frames": frames, "lookahead": lookahead, "tile": tile}.items():
+        counts = {"frames": frames, "lookahead": lookahead, "tile": tile, "window": window, "overlap": overlap}
+        for name, number in counts.items():
             if number is not None and not isinstance(number, Integral):
                 raise ValueError(f"{name} must be a whole number, got {number!r}")
         if not (isinstance(strength, Real) and 0 <= strength <= MOST_STRENGTH):
@@ -101,7 +102,7 @@ class Deblurrer:
         if mode not in ("stream", "windows"):
             raise ValueError(f'mode must be "stream" or "windows", got {mode!r}')
         self.device = choose_device(device)
-        self.strength, self.shrink, self.ensemble = strength, shrink, ensemble
+        self.strength, self.shrink, self.ensemble = float(strength), shrink, ensemble
         self.network = _prepare(network, weights).to(self.device).eval().requires_grad_(False)
         _limit(self.network, frames, lookahead)
         if accelerate:
@@ -111,8 +112,8 @@ class Deblurrer:
             self.precision = choose_precision(self.device, precision, self.network.fine)
             self.network.compute_in(self.precision, torch.channels_last)
         served = self.network if tile is None else _in_tiles(self.network, tile)
-        overlap = max(4, served.past + served.future) if overlap is None else overlap
-        window = max(20, overlap + 16) if window is None else window
+        overlap = max(4, served.past + served.future) if overlap is None else int(overlap)
+        window = max(20, overlap + 16) if window is None else int(window)
         self.latency = served.future if mode == "stream" else window
         if mode == "stream":
             self._new_scene = lambda: Scene(served)
@@ -125,25 +126,30 @@ class Deblurrer:
         self._restart()
 
     def push(self, frame: Frame) -> list[Frame]:
-        """Takes the next frame and returns those that are finished, oldest first; often none or one."""
+        """Takes the next frame and returns those that are finished, oldest first; often none or one.
+
+        A frame that is not as described is refused, and nothing else happens. After any other failure (too little memory,
+        Ctrl-C) the frames still due are dropped, and the next one is the first of another video.
+        """
         format_ = FrameFormat.of(frame)
         with torch.inference_mode():
             source = format_.to_tensor(frame, self.device)
-            finished = []
-            if self._begins_scene(source):
-                finished = self._finish_scene()
-            small = self._small(source)
-            self._pending.append((format_, source, small))
-            frame = views(self._padded(small), self.ensemble)
-            finished += [self._finish(image) for image in self._scene.push(frame)]
-        return ordinary(finished)
+        try:
+            with torch.inference_mode():
+                finished = self._push(format_, source)
+            return ordinary(finished)
+        except BaseException:  # the frames that wait may no longer be those whose images come next
+            self._restart()
+            raise
 
     def flush(self) -> list[Frame]:
-        """Returns the frames still due, and makes ready for another video."""
-        with torch.inference_mode():
-            finished = self._finish_scene()
-        self._restart()
-        return ordinary(finished)
+        """Returns the frames still due, and makes ready for another video, also where it fails."""
+        try:
+            with torch.inference_mode():
+                finished = self._finish_scene()
+            return ordinary(finished)
+        finally:
+            self._restart()
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The sharp version of every frame, as soon as it is finished. Left early, it drops the frames still due.
@@ -161,6 +167,13 @@ class Deblurrer:
             self._streaming = False
             if self._cuts is video:
                 self._restart()
+
+    def _push(self, format_: FrameFormat, source: torch.Tensor) -> list[Frame]:
+        finished = self._finish_scene() if self._begins_scene(source) else []
+        small = self._small(source)
+        self._pending.append((format_, source, small))
+        frame = views(self._padded(small), self.ensemble)
+        return finished + [self._finish(image) for image in self._scene.push(frame)]
 
     def _restart(self) -> None:
         self._scene = self._new_scene()
