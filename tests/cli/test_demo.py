@@ -16,7 +16,7 @@ def test_the_photograph_is_made_blurry_and_sharp_again(tmp_path, monkeypatch, ca
     assert main(["demo", "--output", str(tmp_path / "out")]) == 0
     out = tmp_path / "out"
     names = {"original.mp4", "blurry.mp4", "sharp.mp4", "before-after.mp4", "before-after.png"}
-    assert {path.name for path in out.iterdir()} == names
+    assert {path.name for path in out.iterdir()} == {*names, demo.MARK}
     assert all(frame_count(out / name) == 4 for name in names if name.endswith(".mp4"))
     assert cv2.imread(str(out / "before-after.png")).shape == (512, 1024, 3)
     said = capsys.readouterr().out
@@ -31,6 +31,23 @@ def test_a_clip_of_ones_own(tmp_path, capsys):
     assert frame_count(tmp_path / "out" / "sharp.mp4") == 3
     assert read_images(tmp_path / "out" / "before-after.mp4")[0].shape == (48, 64, 3)
     assert clip.read_bytes() == before
+    assert main(["demo", "--input", str(clip), "--output", str(tmp_path / "out")]) == 0
+
+
+@pytest.mark.parametrize("name", ["sharp.mp4", "before-after.mp4", "before-after.png"])
+def test_what_was_in_the_folder_stays(tmp_path, capsys, name):
+    clip = write_video(tmp_path / "in.mp4", pictures(3))
+    mine = tmp_path / name
+    mine.write_text("mine")
+    command = ["demo", "--input", str(clip), "--output", str(tmp_path)]
+    assert main(command) == 2
+    assert mine.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == sorted([clip, mine])
+    said = f"vdeblur: {mine} was there before; name another folder with --output, or add --overwrite to replace it\n"
+    assert capsys.readouterr().err == said
+    assert main([*command, "--overwrite"]) == 0
+    assert mine.read_bytes() != b"mine"
+    assert main(command) == 2
 
 
 def test_what_is_no_clip_is_named(tmp_path, capsys):
