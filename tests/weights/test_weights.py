@@ -32,6 +32,30 @@ def test_half_precision_weights_come_back_as_float32(network, tmp_path):
     assert torch.equal(other.fuse.weight, network.fuse.weight.half().float())
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_names_of_a_network_within_another_are_its_own(network, tmp_path, prefix):
+    """As DataParallel and torch.compile leave them."""
+    tensors = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
+    save_file(tensors, path := tmp_path / "w.safetensors")
+    other = build("mmp-rnn-tiny")
+    weights.load_file(other, path)
+    assert torch.equal(other.fuse.weight, network.fuse.weight)
+
+
+def test_names_of_a_network_that_itself_has_a_module_stay(tmp_path):
+    own, other = (torch.nn.ModuleDict({"module": torch.nn.Conv2d(3, 3, 1)}) for _ in range(2))
+    save_file(own.state_dict(), path := tmp_path / "w.safetensors")
+    weights.load_file(other, path)
+    assert torch.equal(other["module"].weight, own["module"].weight)
+
+
+def test_a_prefix_that_not_every_name_has_is_none(network, tmp_path):
+    tensors = {f"module.{name}": value for name, value in network.state_dict().items()}
+    save_file(tensors | {"more": torch.zeros(1)}, path := tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"does not fit .* not of this network \(module\."):
+        weights.load_file(network, path)
+
+
 def test_a_name_with_a_file_works(network, tmp_path):
     engine = Deblurrer("mmp-rnn-tiny", save(network, tmp_path / "w.safetensors"), precision="fp32", device="cpu")
     assert torch.equal(engine.network.fuse.weight, network.fuse.weight.half().float())

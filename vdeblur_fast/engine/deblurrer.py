@@ -128,8 +128,8 @@ class Deblurrer:
     def push(self, frame: Frame) -> list[Frame]:
         """Takes the next frame and returns those that are finished, oldest first; often none or one.
 
-        A frame that is not as described is refused, and nothing else happens. After any other failure (too little memory,
-        Ctrl-C) the frames still due are dropped, and the next one is the first of another video.
+        A frame that is not as described is refused, and nothing else happens. After any other failure (too little
+        memory, Ctrl-C) the frames still due are dropped, and the next one is the first of another video.
         """
         format_ = FrameFormat.of(frame)
         with torch.inference_mode():

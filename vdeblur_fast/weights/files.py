@@ -7,10 +7,15 @@ from torch import nn
 
 from ..errors import WeightsError
 
+# What DataParallel and torch.compile put before every name
+WRAPPERS = ("module.", "_orig_mod.")
+
 
 def load_file(network: nn.Module, path: str | Path, name: str | None = None) -> None:
     """Fills `network` with the tensors of a .safetensors file of any floating dtype.
 
+    Weights saved of a network within `DataParallel` or `torch.compile`, which put "module." or "_orig_mod." before
+    every name, are taken as those of the network itself.
     name: what the network is called, for the messages and to be compared with the file's own metadata.
 
     Raises WeightsError, and leaves the network as it was, for a file that is missing, is no safetensors file, is cut
@@ -21,12 +26,14 @@ def load_file(network: nn.Module, path: str | Path, name: str | None = None) -> 
 
 
 def fill(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path) -> None:
-    """Fills `network` with tensors that were read from `path`, whose metadata name the network `belongs_to`.
+    """Fills `network` with tensors that were read from `path`, whose metadata name the network `belongs_to`. Names may
+    begin with those of `WRAPPERS`.
 
     Raises WeightsError, and leaves the network as it was, where they do not fit or are not finite.
     """
-    _check(network, name, tensors, belongs_to, path)
     own = network.state_dict()
+    tensors = _unwrapped(tensors, own)
+    _check(own, name, tensors, belongs_to, path)
     network.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()})
 
 
@@ -66,8 +73,18 @@ def stored(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     return tensors | same, metadata
 
 
-def _check(network: nn.Module, name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path) -> None:
-    own = network.state_dict()
+def _unwrapped(tensors: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without the wrappers' prefixes, where every name has them and the network has none of those names."""
+    for _ in WRAPPERS:  # one within the other, in either order
+        for prefix in WRAPPERS:
+            if own.keys().isdisjoint(tensors) and all(key.startswith(prefix) for key in tensors):
+                tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
+    return tensors
+
+
+def _check(
+    own: dict[str, torch.Tensor], name: str, tensors: dict[str, torch.Tensor], belongs_to: str | None, path: Path
+) -> None:
     missing = [key for key in own if key not in tensors]
     surplus = [key for key in tensors if key not in own]
     shapes = [key for key, value in tensors.items() if key in own and value.shape != own[key].shape]
