@@ -8,7 +8,7 @@ import pytest
 
 from tests.video.clips import make_video, picture
 from vdeblur_fast.video import OutputError, open_reader, open_writer, process
-from vdeblur_fast.video.image_file import read_image, read_image_and_profile
+from vdeblur_fast.video.image_file import read_image, read_image_file
 
 ALPHA = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) % 200 + 55
 HEADER = bytes(8) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28) + bytes.fromhex("0000f6d6 00010000 0000d32d")
@@ -163,7 +163,7 @@ def test_colour_profiles_are_kept(tmp_path, kind, target):
     assert writer.warnings == []
     written = tmp_path / target / "in.png" if target == "out" else tmp_path / target
     if target != "out.avif":  # of which OpenCV does not read it
-        assert read_image_and_profile(written)[1] == PROFILE
+        assert read_image_file(written).profile == PROFILE
     else:
         assert PROFILE in written.read_bytes()
 
@@ -197,3 +197,37 @@ def test_files_of_several_images_are_told(tmp_path, name, remedy):
     if name == "a.png":
         (tmp_path / name).rename(tmp_path / "a.apng")
         assert len(list(open_reader(tmp_path / "a.apng"))) == 3
+
+
+def of_a_camera(turn: int) -> bytes:
+    """EXIF with the maker, a turn, and a thumbnail."""
+    maker = struct.pack("<HHI4s", 0x010F, 2, 4, b"Cam\0")
+    return b"II*\0" + struct.pack("<IH", 8, 2) + maker + struct.pack("<HHIHHI", 0x0112, 3, 1, turn, 0, 38) + bytes(6)
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("before", ["jpg", "png"])
+@pytest.mark.parametrize("after", ["png", "jpg", "webp", "avif"])
+def test_date_and_camera_stay(tmp_path, before, after, turn):
+    """And no viewer turns the image again, or shows the thumbnail of the one before."""
+    exif = of_a_camera(turn)
+    (tmp_path / f"in.{before}").write_bytes(encoded(picture(0, 64, 48), f".{before}", cv2.IMAGE_METADATA_EXIF, exif))
+    reader = open_reader(tmp_path / f"in.{before}")
+    writer = open_writer(tmp_path / f"out.{after}", reader)
+    process(reader, writer, None)
+    assert writer.warnings == []
+    data = np.fromfile(tmp_path / f"out.{after}", np.uint8)
+    image, kinds, values = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
+    assert image.shape == ((64, 48, 3) if turn == 6 else (48, 64, 3))
+    held = dict(zip(kinds, values, strict=True))[cv2.IMAGE_METADATA_EXIF].tobytes()
+    assert held.removeprefix(b"Exif\0\0") == of_a_camera(1)[:34] + bytes(10)
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.bmp", "out.mp4"])
+def test_date_and_camera_that_a_file_cannot_hold_are_told(tmp_path, name):
+    data = encoded(picture(0, 64, 48), ".jpg", cv2.IMAGE_METADATA_EXIF, of_a_camera(1))
+    (tmp_path / "in.jpg").write_bytes(data)
+    reader = open_reader(tmp_path / "in.jpg")
+    writer = open_writer(tmp_path / name, reader)
+    process(reader, writer, None)
+    assert writer.warnings == ["the EXIF data of in.jpg (date, camera) was left out"]

@@ -17,6 +17,7 @@ class Frame:
     name       file name, for a frame that is an image file
     alpha      (H, W) transparency of an image file that has one, same dtype as `image`
     profile    ICC profile of an image file that has one: what its colours are
+    exif       of an image file that has it: date, camera and the like
     """
 
     image: np.ndarray
@@ -26,6 +27,7 @@ class Frame:
     name: str | None = None
     alpha: np.ndarray | None = None
     profile: bytes | None = None
+    exif: bytes | None = None
 
     @property
     def time(self) -> Fraction:

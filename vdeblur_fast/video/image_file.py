@@ -1,31 +1,21 @@
 """One image file: read upright with all that it holds, and written with what its kind can hold."""
 
 import os
-import struct
 import zlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from vdeblur_fast.video.exif import as_upright, turn_of
 from vdeblur_fast.video.orientation import Orientation
 from vdeblur_fast.video.signature import chunk, signed, with_chunk
 
 EIGHT_BITS = {".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".dib", ".avif"}
 OPAQUE = {".jpg", ".jpeg", ".jpe", ".ppm", ".pnm"}
 COLOURLESS = {".pgm", ".pbm"}
-WITH_PROFILE = {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".avif"}
-
-TURN = 0x0112  # the tag in EXIF, and the display matrix (a, b, c, d) that each of its values means
-TURNS = {
-    2: (-1, 0, 0, 1),
-    3: (-1, 0, 0, -1),
-    4: (1, 0, 0, -1),
-    5: (0, 1, 1, 0),
-    6: (0, 1, -1, 0),
-    7: (0, -1, -1, 0),
-    8: (0, -1, 1, 0),
-}
+WITH_METADATA = {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".avif"}
 
 
 @cache
@@ -37,28 +27,38 @@ def opencv():
     return cv2
 
 
+class ImageFile(NamedTuple):
+    """image: (H, W, 3 or 4) RGB or RGBA, uint8 or uint16. What its file says of it: profile: the ICC profile of its
+    colours; exif: date, camera and the like. Each is None where there is none."""
+
+    image: np.ndarray | None = None
+    profile: bytes | None = None
+    exif: bytes | None = None
+
+
 def read_image(path: Path) -> np.ndarray | None:
     """(H, W, 3 or 4) RGB or RGBA, uint8 or uint16; None where the file is not such an image."""
-    return read_image_and_profile(path)[0]
+    return read_image_file(path).image
 
 
-def read_image_and_profile(path: Path) -> tuple[np.ndarray | None, bytes | None]:
-    """The image as `read_image` has it, and the ICC profile that says what its colours are, if there is one."""
+def read_image_file(path: Path) -> ImageFile:
+    """The image, upright, and what its file says of it."""
     cv2 = opencv()
     try:
         data = np.fromfile(path, np.uint8)
         image, exif, profile = _decoded(data) if data.size else (None, b"", None)
+        turn = turn_of(exif)
         if image is not None and not (image.ndim == 3 and image.shape[2] == 4):
-            image, exif = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH), b""  # upright already
+            image, turn = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH), None  # upright already
     except (cv2.error, OSError):
-        return None, None
+        return ImageFile()
     if image is None or image.dtype not in (np.uint8, np.uint16):
-        return None, None
+        return ImageFile()
     image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    if turn := TURNS.get(_turn_of(exif)):
+    if turn:
         a, b, c, d = turn
         image = Orientation((a, b, 0, c, d, 0, 0, 0, 1)).apply(image)
-    return image, profile
+    return ImageFile(image, profile, as_upright(exif))
 
 
 def holds_more(path: Path) -> bool:
@@ -66,7 +66,9 @@ def holds_more(path: Path) -> bool:
     return opencv().imcount(os.fsencode(path)) > 1  # bytes: OpenCV dies of a name that is no Unicode
 
 
-def encode_image(image: np.ndarray, suffix: str, profile: bytes | None = None) -> bytes | None:
+def encode_image(
+    image: np.ndarray, suffix: str, profile: bytes | None = None, exif: bytes | None = None
+) -> bytes | None:
     """(H, W, 3 or 4) as a file of the kind that `suffix` says; None where OpenCV cannot make one."""
     cv2 = opencv()
     parameters = {
@@ -78,16 +80,17 @@ def encode_image(image: np.ndarray, suffix: str, profile: bytes | None = None) -
     }.get(suffix, [])
     image = cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR)
     try:
-        if profile and suffix != ".png":
-            held = [cv2.IMAGE_METADATA_ICCP], [np.frombuffer(profile, np.uint8)]
-            done, coded = cv2.imencodeWithMetadata(suffix, image, *held, parameters)
+        if (profile or exif) and suffix != ".png":
+            said = {cv2.IMAGE_METADATA_ICCP: profile, cv2.IMAGE_METADATA_EXIF: exif}
+            held = {kind: np.frombuffer(data, np.uint8) for kind, data in said.items() if data}
+            done, coded = cv2.imencodeWithMetadata(suffix, image, list(held), list(held.values()), parameters)
         else:
             done, coded = cv2.imencode(suffix, image, parameters)
     except cv2.error:
         return None
     if not done:
         return None
-    return _finished_png(coded.tobytes(), profile) if suffix == ".png" else coded.tobytes()
+    return _finished_png(coded.tobytes(), profile, exif) if suffix == ".png" else coded.tobytes()
 
 
 def is_profile_of_rgb(profile: bytes) -> bool:
@@ -111,21 +114,10 @@ def _decoded(data: np.ndarray) -> tuple[np.ndarray | None, bytes, bytes | None]:
     return image, held.get(cv2.IMAGE_METADATA_EXIF, b""), held.get(cv2.IMAGE_METADATA_ICCP)
 
 
-def _finished_png(png: bytes, profile: bytes | None) -> bytes:
+def _finished_png(png: bytes, profile: bytes | None, exif: bytes | None) -> bytes:
     """With the profile, of which OpenCV makes a broken file where libpng finds fault with it, and signed as ours."""
+    if exif:
+        png = with_chunk(png, chunk(b"eXIf", exif))
     if profile:
         png = with_chunk(png, chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
     return signed(png)
-
-
-def _turn_of(exif: bytes) -> int:
-    """How EXIF says that the image is to be turned, 1 to 8."""
-    exif = exif.removeprefix(b"Exif\0\0")
-    order = "<" if exif.startswith(b"II") else ">"
-    try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        entries = (struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * index) for index in range(count))
-        return next((value for tag, _, _, value in entries if tag == TURN), 1)
-    except struct.error:
-        return 1

@@ -6,12 +6,13 @@ import numpy as np
 
 from vdeblur_fast.video.atomic import AtomicOutput
 from vdeblur_fast.video.errors import OutputError, output_error
+from vdeblur_fast.video.exif import LONGEST
 from vdeblur_fast.video.frame import Frame
 from vdeblur_fast.video.image_file import (
     COLOURLESS,
     EIGHT_BITS,
     OPAQUE,
-    WITH_PROFILE,
+    WITH_METADATA,
     eight_bits,
     encode_image,
     is_profile_of_rgb,
@@ -62,7 +63,7 @@ class ImageWriter:
             raise OutputError(f"{self.path} is one image, but there are more; name a folder ending in /")
         name = self._names.get(frame.name) or f"{self._written:06d}.png"
         target = self._output.temporary if self._single else self._output.temporary / name
-        coded = encode_image(self._fitting(frame), self._suffix, self._profile(frame))
+        coded = encode_image(self._fitting(frame), self._suffix, self._profile(frame), self._exif(frame))
         if coded is None:
             size = "{}x{}".format(*self._size)
             raise OutputError(f"{self.path} cannot be written: no {self._suffix} file can be made of {size}; use .png")
@@ -98,10 +99,17 @@ class ImageWriter:
 
     def _profile(self, frame: Frame) -> bytes | None:
         """The frame's colour profile, where it is one of RGB and the file can hold it; else it is told."""
-        if frame.profile and not (self._suffix in WITH_PROFILE and is_profile_of_rgb(frame.profile)):
+        if frame.profile and not (self._suffix in WITH_METADATA and is_profile_of_rgb(frame.profile)):
             self._warn(f"the colour profile of {self._source.path.name} was left out")
             return None
         return frame.profile
+
+    def _exif(self, frame: Frame) -> bytes | None:
+        """What the frame's file said of it, where the file can hold that; else it is told."""
+        if frame.exif and (self._suffix not in WITH_METADATA or len(frame.exif) > LONGEST):
+            self._warn(f"the EXIF data of {self._source.path.name} (date, camera) was left out")
+            return None
+        return frame.exif
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.warnings:

@@ -10,7 +10,7 @@ import numpy as np
 from vdeblur_fast.video.colour import FULL, RGB, Colour
 from vdeblur_fast.video.errors import InputError
 from vdeblur_fast.video.frame import Frame
-from vdeblur_fast.video.image_file import eight_bits, holds_more, read_image, read_image_and_profile
+from vdeblur_fast.video.image_file import eight_bits, holds_more, read_image, read_image_file
 from vdeblur_fast.video.planes import Layout
 from vdeblur_fast.video.span import Span, check_span, exact
 
@@ -115,7 +115,7 @@ class ImageReader:
         bad, deep, partial = [], [], []
         for place in self._places:
             file = self.files[place]
-            image, profile = read_image_and_profile(file)
+            image, profile, exif = read_image_file(file)
             if image is None:
                 bad.append(file.name)
                 continue
@@ -131,7 +131,7 @@ class ImageReader:
             image = _to_depth(image, self._dtype)
             alpha = image[..., 3].copy() if image.shape[2] == 4 else None
             rgb = np.ascontiguousarray(image[..., :3])
-            yield Frame(rgb, place, self.time_base, 1, file.name, alpha, profile)
+            yield Frame(rgb, place, self.time_base, 1, file.name, alpha, profile, exif)
         self._report(bad, deep, partial)
 
     def _report(self, bad: list[str], deep: list[str], partial: list[str]) -> None:

@@ -78,11 +78,13 @@ class VideoWriter:
 
     def _say_left_out(self, frame: Frame) -> None:
         """What an image may have and a video cannot; colours without a profile are taken as sRGB's."""
+        name = self._source.path.name
         for what, lost in (
-            ("transparency", frame.alpha is not None),
-            ("colour profile", frame.profile is not None and not any(name in frame.profile for name in SRGB)),
+            (f"transparency of {name}", frame.alpha is not None),
+            (f"colour profile of {name}", frame.profile is not None and not any(s in frame.profile for s in SRGB)),
+            (f"EXIF data of {name} (date, camera)", frame.exif is not None),
         ):
-            sentence = f"the {what} of {self._source.path.name} was left out"
+            sentence = f"the {what} was left out"
             if lost and sentence not in self.warnings:
                 self.warnings.append(sentence)
 
