@@ -70,6 +70,7 @@ class ImageReader:
     orientation = None
     sample_aspect_ratio = None
     interlaced = False
+    lost_kinds = frozenset()
     codec = "image"
 
     def __init__(self, path, start=None, end=None, upright=False, frame_rate=Fraction(30)):

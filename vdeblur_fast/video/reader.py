@@ -13,6 +13,7 @@ from vdeblur_fast.video.errors import InputError
 from vdeblur_fast.video.frame import Frame
 from vdeblur_fast.video.orientation import is_tilted, orientation_of
 from vdeblur_fast.video.planes import nearest_layout
+from vdeblur_fast.video.side_data import lost_kinds
 from vdeblur_fast.video.source import find_video, open_input
 from vdeblur_fast.video.span import Span
 
@@ -29,7 +30,8 @@ class VideoReader:
     upright     turn the frames as the display matrix of the file says, and report no orientation
 
     Iterating yields `Frame`; it can be done again and again, each time from the beginning. After an iteration
-    `problems` holds a sentence for everything that was wrong with the file.
+    `problems` holds a sentence for everything that was wrong with the file, and `lost_kinds` what its frames carried
+    that they carry no more (see `side_data`).
 
     width, height   of the frames yielded
     bit_depth       8 for uint8 frames, else the depth of the source (9..16) in uint16 frames
@@ -45,6 +47,7 @@ class VideoReader:
     def __init__(self, path, start: float | None = None, end: float | None = None, upright: bool = False):
         self.path = Path(path)
         self.problems: list[str] = []
+        self.lost_kinds: set[str] = set()
         with open_input(self.path) as container:
             stream = find_video(container, self.path)
             self._describe_stream(container, stream)
@@ -150,6 +153,7 @@ class VideoReader:
             if self.span.after(time):
                 return
             tally.frames += 1
+            self.lost_kinds |= lost_kinds(raw)
             tally.resized += (raw.width, raw.height) != self._coded_size
             yield Frame(self._image(raw), pts, self.time_base, raw.duration or step)
             tally.end = time + (raw.duration or step) * self.time_base

@@ -13,6 +13,7 @@ from vdeblur_fast.video.encoding import VideoEncoder
 from vdeblur_fast.video.errors import InputError, OutputError, output_error
 from vdeblur_fast.video.formats import is_timeless, misfit, video_format
 from vdeblur_fast.video.frame import Frame
+from vdeblur_fast.video.side_data import LOST
 from vdeblur_fast.video.source import open_input
 from vdeblur_fast.video.tags import HOLD_NEGATIVE, container_tags, muxer_options, stream_tags
 from vdeblur_fast.video.timecode import advanced
@@ -101,6 +102,7 @@ class VideoWriter:
                     self._companions.finish()
                 self._container.close()
             self._container = None
+            self.warnings += [LOST[kind].format(self._source.path.name) for kind in sorted(self._source.lost_kinds)]
             self._say_moved()
             self._say_reshaped()
             self._output.commit()
