@@ -74,6 +74,14 @@ def test_who_compiles_it_finds_as_many_channels_as_come_out(how):
     torch.testing.assert_close(ways.get(how, lambda: fast)()(x), plain(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("conv", [nn.Conv2d(8, 4, 1), nn.ConvTranspose2d(8, 4, 2, 2)], ids=str)
+def test_on_another_device_it_has_the_shape_of_the_plain_one(conv):
+    plain, x = nn.Sequential(conv, nn.ReLU(), nn.Conv2d(4, 2, 1)), torch.empty(2, 8, 5, 7, device="meta")
+    fast = accelerate(plain, "fp32")
+    assert fast.acceleration.rectified == 1
+    assert fast.to("meta")(x).shape == copy.deepcopy(plain).to("meta")(x).shape
+
+
 @pytest.mark.parametrize("conv", [nn.Conv2d(3, 4, 1), nn.ConvTranspose2d(3, 4, 2, 2)], ids=str)
 def test_biases_alone_can_be_trained(conv):
     plain = nn.Sequential(conv, nn.ReLU()).requires_grad_(False)

@@ -25,10 +25,12 @@ def takes(dtype: torch.dtype) -> bool:
 
 def can_fuse(*given: torch.Tensor, bias: torch.Tensor | None) -> bool:
     """Whether those operators take it: batches, weights and bias of one of these types, of which nothing must remember
-    how it came about, for PyTorch has no gradients for them, and no tangents."""
+    how it came about, for PyTorch has no gradients for them, and no tangents; all of it on the CPU."""
     everything = given if bias is None else (*given, bias)
     dtype = given[0].dtype
-    if not takes(dtype) or any(x.dim() != 4 for x in given) or any(x.dtype != dtype for x in everything):
+    if not given[0].is_cpu or not takes(dtype):
+        return False
+    if any(x.dim() != 4 for x in given) or any(x.dtype != dtype for x in everything):
         return False
     asked = torch.is_grad_enabled() and any(x.requires_grad for x in everything)
     return not asked and forward_ad._current_level < 0
