@@ -48,6 +48,11 @@ def test_strength_out_of_range(mistake, text):
     assert sentence.startswith("--strength must be between 0 (the source) and 2")
 
 
+def test_what_even_strength_0_changes_is_said(vdeblur):
+    _, said, _ = vdeblur("run", "--help")
+    assert "what is brighter than white in a limited-range video" in " ".join(said.split())
+
+
 @pytest.mark.parametrize("option", ["--threads", "--shrink"])
 @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many"])
 def test_whole_numbers_out_of_range(mistake, option, text):

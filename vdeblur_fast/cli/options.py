@@ -34,7 +34,14 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--untrained", action="store_true", help="random weights, to see how fast a network is and what it needs")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto is the GPU where there is one")
     add("--precision", default="auto", choices=PRECISIONS, help="auto is the fastest the device has that does no harm")
-    add("--strength", type=strength, default=1.0, metavar="0..2", help="0 the source, 1 sharp, more: sharper still (1)")
+    add(
+        "--strength",
+        type=strength,
+        default=1.0,
+        metavar="0..2",
+        help="0 the source, 1 sharp, more: sharper still (1); what is brighter than white in a limited-range video, or "
+        "darker than black, is cut with 0 too",
+    )
     add("--shrink", type=whole("--shrink", 1), default=1, metavar="K", help="for long blur: work K times smaller (1)")
     add(
         "--ensemble", type=ensemble, default=1, metavar="N", help="mean over 2 or 4 mirror images: N times the work (1)"
