@@ -5,6 +5,7 @@ import itertools
 import os
 import secrets
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from vdeblur_fast.video.signature import is_signed
 
 LONGEST = 255  # bytes of a file's name
 
-finished: list[Path] = []  # the outputs that stand in their places, for those who are interrupted later
+finished: deque[Path] = deque(maxlen=1)  # the last output that stands in its place, for who is interrupted later
 
 
 def unsigned(folder: Path) -> list[Path]:
