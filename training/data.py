@@ -9,13 +9,14 @@ from torch.utils.data import Dataset
 
 from vdeblur_fast.errors import UserError
 
-from .layouts import HIGH_SPEED, Layout, find_layout
+from .layouts import HIGH_SPEED, Layout, find_layout, half_of_pairs
 from .pairs import AveragedClips, PairedClips
 from .prepared import PreparedClips
 from .recipes import Recipe
 from .synthesis import SynthesisDataset, Variety
 from .synthesis.dataset import end_threads
 from .synthesis.on_device import DeviceClips
+from .synthesis.sources import NothingFound
 
 VALIDATION_SEED = 20220710
 
@@ -33,6 +34,8 @@ def training_clips(
         return _on_device(folder, recipe, seed, length, prepared)
     if prepared is not None:
         made = PreparedClips(prepared, recipe.crop, recipe.frames, seed, length)
+        if recipe.kind == "magnitude" and "magnitude" not in made.files[0]:
+            raise UserError(f"the samples of {prepared[0]} do not tell how far things move, which {recipe.name} learns")
     else:
         made = clips_of(folder, "train", recipe, recipe.crop, seed, length)
     return WithDraws(made, seed) if recipe.kind == "selection" else made
@@ -66,8 +69,8 @@ def validation_clips(folder: Path, recipe: Recipe, clips: int, crop: int | None 
     for split in [*splits, "train"]:
         try:
             made = clips_of(folder, split, recipe, crop or recipe.crop, VALIDATION_SEED, clips)
-        except UserError:
-            if split == "train" or layout:
+        except NothingFound:
+            if split == "train":
                 raise
         else:
             return made, split
@@ -76,8 +79,13 @@ def validation_clips(folder: Path, recipe: Recipe, clips: int, crop: int | None 
 
 def clips_of(folder: Path, split: str, recipe: Recipe, crop: int, seed: int, length: int) -> Dataset:
     """Samples for a recipe from one part of a folder: of a published data set its pairs, of any other folder blur made
-    from its sharp stills and clips. UserError for an empty one."""
+    from its sharp stills and clips. UserError for an empty one, and for blurry and sharp frames in any other order."""
     layout = find_layout(folder)
+    if layout is None and folder.is_dir() and (half := half_of_pairs(folder)):
+        raise UserError(
+            f"{half} is half of blurry and sharp frames, but {folder} is laid out as none of the data sets that "
+            f"are known (see README); lay it out so, or give the folder of the sharp ones alone"
+        )
     made = (
         _pairs(layout, split, recipe, crop, seed, length)
         if layout
@@ -123,5 +131,10 @@ def _pairs(layout: Layout, split: str, recipe: Recipe, crop: int, seed: int, len
         raise UserError(
             f"{layout.folder} is {layout.name}, which does not tell how far things move; train {recipe.name} on"
             f" {HIGH_SPEED}"
+        )
+    if 0 < len(recipe.taus) < 4:  # for one of DAVID's levels of blur; of pairs all levels would learn the same
+        raise UserError(
+            f"{layout.folder} is {layout.name}, which has blur of all lengths; train {recipe.name}, which is for one "
+            f"of them, on {HIGH_SPEED}"
         )
     return PairedClips(layout, split, **settings)

@@ -3,6 +3,7 @@
 GOPRO_Large      train|test/SCENE/{blur_gamma, blur, sharp}/*.png       22 and 11 scenes, 2103 and 1111 frames
 GOPRO_Large_all  train|test/SCENE/*.png                                 the same scenes at 240 Hz, sharp
 DVD              quantitative_datasets/SCENE/{input, GT}/*.jpg          61 scenes to train on, 10 to test on
+                 (or train|test/SCENE, as it is handed on too)
 BSD              train|valid|test/SCENE/{Blur, Sharp}/RGB/*.png         of one pair of exposures, such as BSD_2ms16ms
 """
 
@@ -15,6 +16,7 @@ from vdeblur_fast.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 HIGH_SPEED = "GOPRO_Large_all"
+DEPTH = 3  # folders around a data set, at most
 # The ten that Su et al. (CVPR 2017) keep for testing.
 DVD_TEST = {"720p_240fps_2", *(f"IMG_00{n:02}" for n in (3, 21, 30, 31, 32, 33, 37, 39, 49))}
 _PARTS = {"train": "train", "val": "valid", "test": "test"}
@@ -48,17 +50,24 @@ class Layout:
     def scenes(self, split: str) -> list[Scene]:
         """The scenes of a part, each whole.
 
-        Raises UserError for a part that is not there, or a scene with no frames or not as many blurry as sharp ones.
+        Raises UserError for a part that is not there, or a scene with no frames or whose blurry and sharp ones are not
+        of the same names.
         """
         scenes = self.parts.get(split, [])
         if not scenes:
             raise UserError(f"{self.folder} is {self.name} without its {_PARTS[split]} part; add that folder")
         for scene in scenes:
-            blurry, sharp = len(frames_of(scene.blurry)), len(frames_of(scene.sharp))
-            if not blurry or blurry != sharp:
+            blurry, sharp = ([path.stem for path in frames_of(one)] for one in (scene.blurry, scene.sharp))
+            if not blurry or len(blurry) != len(sharp):
                 raise UserError(
-                    f"{scene.blurry} holds {blurry} frames and {scene.sharp} {sharp}; the data set is not whole,"
-                    f" unpack it again"
+                    f"{scene.blurry} holds {len(blurry)} frames and {scene.sharp} {len(sharp)}; the data set is not"
+                    f" whole, unpack it again"
+                )
+            if blurry != sharp:
+                one, other = next(pair for pair in zip(blurry, sharp, strict=True) if pair[0] != pair[1])
+                raise UserError(
+                    f"{scene.blurry} holds the frame {one} where {scene.sharp} holds {other}; the data set is not"
+                    f" whole, unpack it again"
                 )
         return scenes
 
@@ -69,10 +78,38 @@ def frames_of(folder: Path) -> list[Path]:
 
 
 def find_layout(folder: Path) -> Layout | None:
-    """The data set that lies in `folder`, or None for any other folder.
+    """The data set that lies in `folder`, or as the only one in folders of it, as archives have it; None for any other.
 
-    Raises UserError for a folder of several BSD data sets.
+    Raises UserError for a folder of several data sets.
     """
+    level = [folder]
+    for _ in range(DEPTH + 1):
+        found = [layout for one in level if (layout := _layout_of(one))]
+        if len(found) > 1:
+            raise UserError(f"{folder} holds {len(found)} data sets; choose one, such as {found[0].folder}")
+        if found:
+            return found[0]
+        level = [inside for one in level for inside in _visible(one) if inside.is_dir()]
+    return None
+
+
+def half_of_pairs(folder: Path) -> Path | None:
+    """A folder anywhere in `folder` that holds the blurry frames of sharp ones beside it."""
+    halves = [
+        (blurry.partition("/")[0], sharp.partition("/")[0]) for kinds, sharp in _PAIRS.values() for blurry in kinds
+    ]
+    paths = (one / blurry for one in _folders(folder) for blurry, sharp in halves if (one / sharp).is_dir())
+    return next((path for path in paths if path.is_dir()), None)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    yield folder
+    for one in _visible(folder):
+        if one.is_dir():
+            yield from _folders(one)
+
+
+def _layout_of(folder: Path) -> Layout | None:
     several = [path for path in _visible(folder) if path.name.startswith("BSD_") and path.is_dir()]
     if len(several) > 1:
         raise UserError(f"{folder} holds {len(several)} data sets; choose one, such as {several[0]}")
@@ -103,14 +140,14 @@ def _scene_folders(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
         for one in _visible(folder):
             if one.is_dir() and one.name not in _PARTS.values():
                 yield "test" if one.name in DVD_TEST else "train", one
-        return
     for part, called in _PARTS.items():
         yield from ((part, one) for one in _visible(folder / called) if one.is_dir())
 
 
 def _exposures(folder: Path) -> str:
     """Such as "2ms16ms" for a folder called BSD_2ms16ms."""
-    return folder.name.removeprefix("BSD_") if folder.name.startswith("BSD_") else ""
+    name = folder.resolve().name
+    return name.removeprefix("BSD_") if name.startswith("BSD_") else ""
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -136,12 +136,13 @@ def measure(recipe: str, trained: Path, clips: list[Batch]) -> dict[str, float]:
 
 
 def done(card: Path, options: argparse.Namespace) -> bool:
-    """Whether a training of that size has come to its end."""
+    """Whether a training of that size, on that data, has come to its end."""
     if not card.exists():
         return False
     found = json.loads(card.read_text(encoding="utf-8"))
     wanted = {name: getattr(options, name) for name in ("steps", "batch", "crop")}
-    return found["steps"] == options.steps and wanted.items() <= found["settings"].items()
+    same = found["steps"] == options.steps and found["data"] == options.data.resolve().name
+    return same and wanted.items() <= found["settings"].items()
 
 
 def command(recipe: str, out: Path, seed: int, options: argparse.Namespace) -> list[str]:

@@ -49,9 +49,10 @@ class PairedClips(Dataset):
         self.scenes = [scene for scene in scenes if self.starts(scene) > 0]
         if not self.scenes:
             raise UserError(f"no scene of {layout.folder} is long enough for --frames {frames}; use fewer")
-        height, width = read_still(self.files[self.scenes[0]][1][0]).shape[:2]
-        if crop > min(height, width):
-            raise UserError(f"the frames of {layout.folder} are {width}x{height}, too small for --crop {crop}")
+        for scene in self.scenes:
+            height, width = read_still(self.files[scene][1][0]).shape[:2]
+            if crop > min(height, width):
+                raise UserError(f"the frames of {scene.sharp} are {width}x{height}, too small for --crop {crop}")
         starts = np.array([self.starts(scene) for scene in self.scenes])
         self.shares = starts / starts.sum()
 
@@ -98,8 +99,8 @@ class AveragedClips(PairedClips):
         super().__init__(*where, **settings)
 
     def starts(self, scene: Scene) -> int:
-        longest = max((2 * tau for tau in self.shutter.taus), default=0) if self.shutter else scene.averaged
-        return len(self.files[scene][1]) - self.frames * longest + 1
+        span = self.shutter.span(self.frames) if self.shutter else self.frames * scene.averaged
+        return len(self.files[scene][1]) - span + 1
 
     def clip(self, scene: Scene, start: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         tau = self.shutter.exposure(rng) if self.shutter else scene.averaged

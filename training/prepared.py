@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from vdeblur_fast.errors import UserError
 
+from .checkpoint import written_whole
 from .synthesis.dataset import random_turn
 
 DTYPES = {"blurry": np.uint8, "sharp": np.uint8, "magnitude": np.uint16, "mask": np.uint8}
@@ -45,6 +46,8 @@ def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: d
             f"{count} samples take {needed / 1e9:.1f} GB and {folder} has room for {free / 1e9:.1f} GB; make fewer"
             f" --samples"
         )
+    for name in DTYPES:  # of a preparation that did not come to its end
+        (folder / f"{name}.npy").unlink(missing_ok=True)
     files = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", DTYPES[name], (count, *part.shape))
         for name, part in first.items()
@@ -58,7 +61,8 @@ def prepare(clips: Dataset, folder: Path, count: int, workers: int = 0, about: d
     for file in files.values():
         file.flush()
     made = {"samples": count, "backwards": getattr(clips, "backwards", True), **(about or {})}
-    (folder / ABOUT).write_text(json.dumps(made, indent=2) + "\n")
+    with written_whole(folder / ABOUT) as file:
+        file.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 
 def opened(folder: Path) -> dict[str, np.ndarray]:
@@ -69,7 +73,14 @@ def opened(folder: Path) -> dict[str, np.ndarray]:
     if not (folder / ABOUT).exists():
         raise UserError(f"{folder} holds no prepared samples; make them with python -m vdeblur_fast.training.prepare")
     files = {name: folder / f"{name}.npy" for name in DTYPES}
-    return {name: np.load(path, mmap_mode="r") for name, path in files.items() if path.exists()}
+    try:
+        count = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["samples"]
+        found = {name: np.load(path, mmap_mode="r") for name, path in files.items() if path.exists()}
+    except (ValueError, KeyError, EOFError):  # what NumPy and json say of files that are cut off
+        count, found = 0, {}
+    if not found or any(len(array) != count for array in found.values()):
+        raise UserError(f"the samples of {folder} are not whole; copy them again, or make them anew")
+    return found
 
 
 def sample_of(parts: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:

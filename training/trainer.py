@@ -116,10 +116,11 @@ class Trainer:
             return
         row = {"step": self.step, "seconds": self.seconds, "lr": self.recipe.learning_rate_at(self.step - 1)}
         row |= self.stepper.averages()
-        if not math.isfinite(row["loss"]):
+        wrong = next((name for name in ("loss", "gradient_norm") if not math.isfinite(row[name])), None)
+        if wrong:
             raise UserError(
-                f"the loss is not a finite number at step {self.step}: lower the learning rate and continue "
-                f"from {self.checkpoint}"
+                f"the {wrong.replace('_', ' ')} is not a finite number at step {self.step}: lower the learning rate "
+                f"and continue from {self.checkpoint}"
             )
         if validate:
             row |= {f"val_{name}": value for name, value in self.validate().items()}

@@ -50,6 +50,81 @@ def test_bsd_is_named_by_its_exposures(tmp_path):
         find_layout(tmp_path)
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_data_set_may_lie_within_folders(tmp_path, name):
+    make_dataset(tmp_path / "archive" / "data", name)
+    (tmp_path / "archive" / "notes").mkdir()
+    found = find_layout(tmp_path)
+    assert found.name.split()[0] == name
+    assert {part: len(scenes) for part, scenes in found.parts.items()} == PARTS[name]
+
+
+def test_one_of_several_data_sets_must_be_chosen(tmp_path):
+    make_dataset(tmp_path, "GOPRO_Large")
+    make_dataset(tmp_path, "GOPRO_Large_all")
+    with pytest.raises(UserError, match=r"holds 2 data sets; choose one, such as .*GOPRO_Large"):
+        find_layout(tmp_path)
+
+
+def test_the_scenes_of_dvd_may_lie_in_its_parts(tmp_path):
+    flat = make_dataset(tmp_path / "flat", "DVD") / "quantitative_datasets"
+    for scene in list(flat.iterdir()):
+        part = tmp_path / ("test" if scene.name in DVD_TEST else "train")
+        part.mkdir(exist_ok=True)
+        scene.rename(part / scene.name)
+    shutil.rmtree(tmp_path / "flat")
+    found = find_layout(tmp_path)
+    assert found.name == "DVD"
+    assert {part: len(scenes) for part, scenes in found.parts.items()} == PARTS["DVD"]
+
+
+def test_pairs_in_another_order_are_not_taken_for_sharp_pictures(tmp_path):
+    make_dataset(tmp_path, "GOPRO_Large")
+    (tmp_path / "GOPRO_Large" / "train").rename(tmp_path / "GOPRO_Large" / "training")
+    shutil.rmtree(tmp_path / "GOPRO_Large" / "test")
+    with pytest.raises(UserError, match=r"blur_gamma is half of blurry and sharp frames, but .* is laid out as none"):
+        training_clips(tmp_path, RECIPE, 0)
+
+
+def test_frames_of_other_names_are_no_pairs(tmp_path):
+    folder = make_dataset(tmp_path, "GOPRO_Large")
+    scene = folder / LAYOUTS["GOPRO_Large"][0]
+    (scene / "blur_gamma" / "00002.png").unlink()
+    (scene / "sharp" / "00004.png").unlink()
+    with pytest.raises(
+        UserError, match=r"blur_gamma holds the frame 00003 where .*sharp holds 00002; .* unpack it again"
+    ):
+        training_clips(folder, RECIPE, 0)
+
+
+def test_every_scene_must_be_as_large_as_the_crop(tmp_path):
+    folder = make_dataset(tmp_path, "GOPRO_Large")
+    small = folder / LAYOUTS["GOPRO_Large"][1]
+    for path in small.glob("*/*.png"):
+        cv2.imwrite(str(path), cv2.imread(str(path))[:12, :12])
+    with pytest.raises(UserError, match=rf"{small.name}.*are 12x12, too small for --crop 16"):
+        training_clips(folder, RECIPE, 0)
+
+
+def test_levels_of_blur_need_the_high_speed_frames(tmp_path):
+    recipe = replace(find("david-small/internal3"), crop=16, frames=3, batch=1, steps=2)
+    with pytest.raises(
+        UserError, match=r"is DVD, which has blur of all lengths; train .*internal3.* on GOPRO_Large_all"
+    ):
+        training_clips(make_dataset(tmp_path, "DVD"), recipe, 0)
+
+
+def test_exposures_apart_lie_within_the_scene(tmp_path):
+    layout = find_layout(make_dataset(tmp_path, "GOPRO_Large_all", frames=24))
+    for shutter, span in ((Shutter((3,), 8), 8 + 3), (Shutter((11,), 8), 16 + 11), (Shutter((3, 5)), 9 + 5)):
+        assert shutter.span(2) == span
+        if span <= 24:
+            clips = AveragedClips(layout, "train", frames=2, crop=16, shutter=shutter)
+            scene = clips.scenes[0]
+            assert clips.starts(scene) == 24 - span + 1
+            clips.clip(scene, clips.starts(scene) - 1, np.random.default_rng(0))
+
+
 def test_other_folders_are_none(tmp_path, pictures):
     assert find_layout(pictures) is None
     assert find_layout(tmp_path / "nothing") is None
@@ -105,6 +180,15 @@ def test_sharp_frames_at_240_hz_are_averaged(tmp_path):
     assert found["mask"].mean() > 0.9
     varied = AveragedClips(layout, "train", frames=1, crop=24, shutter=Shutter((3, 5)))
     assert varied[0].keys() == {"blurry", "sharp"}
+
+
+def test_a_damaged_val_part_is_not_replaced_by_the_train_part(pictures):
+    for path in (pictures / "val").iterdir():
+        path.write_bytes(b"not a picture")
+    with pytest.raises(UserError, match=r"256\.png cannot be read"):
+        validation_clips(pictures, RECIPE, 2)
+    (pictures / "val" / "256.png").unlink()
+    assert validation_clips(pictures, RECIPE, 2)[1] == "train"
 
 
 def test_magnitude_needs_the_high_speed_frames(tmp_path):

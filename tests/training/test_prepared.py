@@ -3,6 +3,7 @@ happened."""
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from tests.training.datasets import make_dataset
 from tests.training.test_trainer import Killed, assert_same, kill, stop_after, weights_of
 from vdeblur_fast.errors import UserError
 from vdeblur_fast.training.__main__ import main as train
+from vdeblur_fast.training.data import training_clips
 from vdeblur_fast.training.pairs import PairedClips
 from vdeblur_fast.training.prepare import main
 from vdeblur_fast.training.prepared import ABOUT, PreparedClips, prepare
+from vdeblur_fast.training.recipes import find
 
 COUNT = 6
 
@@ -55,6 +58,31 @@ def test_pairs_of_a_data_set_run_forward(tmp_path):
         steps = {int(t[1, 0, 0] - t[0, 0, 0]) for _, t, _, _ in (places(made[i]) for i in range(4 * COUNT))}
         assert steps == ({-1, 1} if backwards else {1})
     assert not PairedClips.backwards
+
+
+def test_nothing_of_an_interrupted_preparation_is_left(folder):
+    (folder / ABOUT).unlink()
+
+    class Pairs(Marked):
+        def __getitem__(self, number):
+            return {name: part for name, part in super().__getitem__(number).items() if name in ("blurry", "sharp")}
+
+    prepare(Pairs(), folder, 2)
+    assert whole(folder)[0].keys() == {"blurry", "sharp"}
+
+
+@pytest.mark.parametrize("cut_off", ["blurry.npy", ABOUT])
+def test_folders_that_are_cut_off_are_not_whole(folder, cut_off):
+    content = (folder / cut_off).read_bytes()
+    (folder / cut_off).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="are not whole; copy them again"):
+        whole(folder)
+
+
+def test_magnitudes_are_learned_from_samples_that_have_some(folder, tmp_path):
+    (folder / "magnitude.npy").unlink()
+    with pytest.raises(UserError, match="do not tell how far things move, which mmp-net-tiny learns"):
+        training_clips(tmp_path, replace(find("mmp-net-tiny"), crop=16), 0, [folder])
 
 
 def test_all_parts_of_a_sample_are_turned_alike(folder):

@@ -143,6 +143,17 @@ def test_the_manifest_decides(folder):
     assert len(dataset(folder, split="val").stills) == 1
 
 
+def test_a_manifest_may_begin_with_a_byte_order_mark(folder):
+    (folder / "MANIFEST.csv").write_text("path,split\nstills/a.png,train\n", encoding="utf-8-sig")
+    assert [path.name for path in find_sources(folder, "train").stills] == ["a.png"]
+
+
+def test_hidden_folders_are_left_out(folder):
+    for name in (".thumbnails", "stills/__MACOSX", "stills/.trash/old"):
+        write_still(folder / name / "c.png")
+    assert len(find_sources(folder, "train").stills) == 2
+
+
 def test_folders_named_train_and_val_decide(tmp_path):
     write_still(tmp_path / "train" / "deep" / "a.png")
     write_still(tmp_path / "val" / "b.png")

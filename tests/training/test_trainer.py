@@ -210,6 +210,19 @@ def test_loss_that_is_not_finite_keeps_the_last_good_checkpoint(make_trainer):
     assert all(value.isfinite().all() for value in weights_of(again).values())
 
 
+def test_gradients_that_are_not_finite_keep_the_last_good_checkpoint(make_trainer):
+    """The loss of that step is finite; it is the last one, so no other can show what became of the weights."""
+    trainer = make_trainer(steps=4, validate=False, run={"checkpoint_seconds": 0.0})
+    weight = next(weight for weight in trainer.task.network.parameters() if weight.requires_grad)
+    weight.register_hook(lambda gradient: gradient * (float("nan") if trainer.step == 3 else 1))
+    with pytest.raises(UserError, match="gradient norm is not a finite number at step 4"):
+        trainer.fit()
+    again = make_trainer(validate=False)
+    again.resume(again.checkpoint)
+    assert again.step == 3
+    assert all(value.isfinite().all() for value in weights_of(again).values())
+
+
 def test_resume_names_what_is_not_as_it_was(make_trainer):
     make_trainer(steps=2, validate=False).fit()
     other = make_trainer(steps=4, batch=8, validate=False, run={"seed": 5})

@@ -4,6 +4,7 @@ The sharp frame is the one in the middle of the exposure, X_{nT + (tau - 1) / 2}
 of tau frames that are counted from 0, is the one after it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,12 @@ class Shutter:
 
     def period(self, tau: int, rng: np.random.Generator, multiple: int = 1) -> int:
         """A period for the exposure: of those that there are, a multiple of `multiple` if any is one."""
-        periods = range(tau, 2 * tau) if not self.every else [-(-tau // self.every) * self.every]
+        periods = self._periods(tau)
         return int(rng.choice([period for period in periods if period % multiple == 0] or list(periods)))
+
+    def span(self, frames: int) -> int:
+        """The most frames of the video that so many exposures reach over."""
+        return max((frames - 1) * max(self._periods(tau)) + tau for tau in self.taus)
 
     def shake(self, rng: np.random.Generator) -> tuple[float, float]:
         """Mean pixels of smear for a shaken still, up to a pixel from frame to frame of the high-speed video, and the
@@ -44,3 +49,6 @@ class Shutter:
         tau = self.exposure(rng)
         duty = tau / self.period(tau, rng)
         return (tau - 1) * rng.uniform(0, 1), duty
+
+    def _periods(self, tau: int) -> Sequence[int]:
+        return [-(-tau // self.every) * self.every] if self.every else range(tau, 2 * tau)

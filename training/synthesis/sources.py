@@ -13,6 +13,10 @@ CLIP_SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg
 SPLITS = ("train", "val")
 
 
+class NothingFound(UserError):
+    """A folder has nothing for a split."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Paths of sharp stills and sharp clips, sorted."""
@@ -29,8 +33,8 @@ def find_sources(folder: str | Path, split: str | None) -> Sources:
     any; without those, everything belongs to train.
 
     Raises:
-        UserError: no such folder, a manifest without these columns or naming a missing file, or nothing
-            found.
+        UserError: no such folder, or a manifest without these columns or naming a missing file.
+        NothingFound: nothing of that split.
     """
     folder = Path(folder)
     if split not in (*SPLITS, None):
@@ -47,7 +51,7 @@ def find_sources(folder: str | Path, split: str | None) -> Sources:
     found = Sources(_of_kind(files, STILL_SUFFIXES), _of_kind(files, CLIP_SUFFIXES))
     if not (found.stills or found.clips):
         part = f" for the split {split!r}" if split else ""
-        raise UserError(
+        raise NothingFound(
             f"{folder} holds no clips or stills{part}; put sharp videos or photographs there,"
             f" or in its subfolders train and val"
         )
@@ -66,7 +70,7 @@ def read_still(path: Path) -> np.ndarray:
 
 def _from_manifest(folder: Path, wanted: tuple[str, ...]) -> list[Path]:
     manifest = folder / "MANIFEST.csv"
-    with manifest.open(newline="", encoding="utf-8") as file:
+    with manifest.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     column = next((name for name in ("suggested_split", "split") if rows and name in rows[0]), None)
     if column is None or "path" not in rows[0]:
@@ -79,7 +83,16 @@ def _from_manifest(folder: Path, wanted: tuple[str, ...]) -> list[Path]:
 
 
 def _walk(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(map(_is_hidden, path.relative_to(folder).parts))
+    ]
+
+
+def _is_hidden(name: str) -> bool:
+    """Also what archives of macOS carry along."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _of_kind(files: list[Path], suffixes: set[str]) -> list[Path]:
