@@ -194,6 +194,13 @@ def test_stops_when_time_is_up(make_trainer):
     assert trainer.checkpoint.exists()
 
 
+def assert_the_third_step_is_kept(make_trainer):
+    again = make_trainer(validate=False)
+    again.resume(again.checkpoint)
+    assert again.step == 3
+    assert all(value.isfinite().all() for value in weights_of(again).values())
+
+
 def test_loss_that_is_not_finite_keeps_the_last_good_checkpoint(make_trainer):
     trainer = make_trainer(validate=False, run={"checkpoint_seconds": 0.0})
     dataset = trainer.dataset
@@ -204,10 +211,7 @@ def test_loss_that_is_not_finite_keeps_the_last_good_checkpoint(make_trainer):
     )()
     with pytest.raises(UserError, match="not a finite number at step 4"):
         trainer.fit()
-    again = make_trainer(validate=False)
-    again.resume(again.checkpoint)
-    assert again.step == 3
-    assert all(value.isfinite().all() for value in weights_of(again).values())
+    assert_the_third_step_is_kept(make_trainer)
 
 
 def test_gradients_that_are_not_finite_keep_the_last_good_checkpoint(make_trainer):
@@ -217,10 +221,7 @@ def test_gradients_that_are_not_finite_keep_the_last_good_checkpoint(make_traine
     weight.register_hook(lambda gradient: gradient * (float("nan") if trainer.step == 3 else 1))
     with pytest.raises(UserError, match="gradient norm is not a finite number at step 4"):
         trainer.fit()
-    again = make_trainer(validate=False)
-    again.resume(again.checkpoint)
-    assert again.step == 3
-    assert all(value.isfinite().all() for value in weights_of(again).values())
+    assert_the_third_step_is_kept(make_trainer)
 
 
 def test_resume_names_what_is_not_as_it_was(make_trainer):
