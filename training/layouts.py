@@ -7,6 +7,7 @@ DVD              quantitative_datasets/SCENE/{input, GT}/*.jpg          61 scene
 BSD              train|valid|test/SCENE/{Blur, Sharp}/RGB/*.png         of one pair of exposures, such as BSD_2ms16ms
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,18 +96,13 @@ def find_layout(folder: Path) -> Layout | None:
 
 def half_of_pairs(folder: Path) -> Path | None:
     """A folder anywhere in `folder` that holds the blurry frames of sharp ones beside it."""
-    halves = [
-        (blurry.partition("/")[0], sharp.partition("/")[0]) for kinds, sharp in _PAIRS.values() for blurry in kinds
-    ]
-    paths = (one / blurry for one in _folders(folder) for blurry, sharp in halves if (one / sharp).is_dir())
-    return next((path for path in paths if path.is_dir()), None)
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    yield folder
-    for one in _visible(folder):
-        if one.is_dir():
-            yield from _folders(one)
+    pairs = [(blurry, sharp) for kinds, sharp in _PAIRS.values() for blurry in kinds]
+    halves = [(blurry.partition("/")[0], sharp.partition("/")[0]) for blurry, sharp in pairs]
+    for one, inside, _ in os.walk(folder):
+        for blurry, sharp in halves:
+            if blurry in inside and sharp in inside:
+                return Path(one, blurry)
+    return None
 
 
 def _layout_of(folder: Path) -> Layout | None:
