@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/vdeblur demo --output "$(OUTPUT)" $(if $(INPUT),--input "$(INPUT)")
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench.report
